@@ -1,0 +1,120 @@
+"""Reads a command's words, calls one handler, prints one answer. The only code of the package that prints.
+
+Exit 0 done, 1 failed, 2 refused or misused. With `--json` exactly one JSON object goes to stdout, refusals included;
+diagnostics go to stderr as one line.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from mlresearch import options, seal, store
+from mlresearch.errors import ResearchError, UsageError
+from mlresearch.options import Values
+from mlresearch.surface import SURFACE
+
+# the hook runs right before its command; a cold package cache can take minutes in between
+SEEN_WITHIN_S = 600
+
+
+@dataclass(frozen=True)
+class Answer:
+    """`data` is what --json prints, `text` what a person reads; `code` is the exit status."""
+
+    data: dict[str, Any]
+    text: str = ""
+    code: int = field(default=0)
+
+
+Handler = Callable[[Values], Answer]
+
+
+def main(script: str, handlers: Mapping[str, Handler], argv: list[str] | None = None) -> int:
+    """Run one command; returns its exit status."""
+    words = sys.argv[1:] if argv is None else argv
+    verbs = SURFACE[script]
+    if not words or words[0] in ("-h", "--help", "help"):
+        print(options.help_text(script, verbs.values()))
+        return 0 if words else 2
+    as_json = "--json" in words
+    try:
+        return _print(_run(script, handlers, words), as_json)
+    except ResearchError as error:
+        return _refuse(error, as_json)
+    except KeyboardInterrupt:
+        print(f"{script}: interrupted; nothing is lost, call it again", file=sys.stderr)
+        return 1
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except OSError as error:
+        return _refuse(
+            ResearchError(f"{error.strerror}: {error.filename}", next_step="mend that, then call again"),
+            as_json,
+        )
+
+
+def _run(script: str, handlers: Mapping[str, Handler], words: list[str]) -> Answer:
+    verbs = SURFACE[script]
+    if words[0] not in verbs:
+        raise UsageError(f"{script} has no verb {words[0]!r}", ", ".join(verbs), f"{script} --help")
+    if words[1:2] in (["--help"], ["-h"]):
+        return Answer({}, options.help_text(script, [verbs[words[0]]]))
+    return handlers[words[0]](options.parse(verbs[words[0]], words[1:]))
+
+
+def _print(answer: Answer, as_json: bool) -> int:
+    if as_json:
+        print(json.dumps(answer.data, ensure_ascii=False, sort_keys=True))
+    elif answer.text:
+        print(answer.text)
+    return answer.code
+
+
+def _refuse(error: ResearchError, as_json: bool) -> int:
+    if as_json:
+        print(json.dumps({"error": error.wrong, "allowed": error.allowed, "next": error.next_step}, ensure_ascii=False))
+    print(f"error: {error}", file=sys.stderr)
+    return error.exit_code
+
+
+def project() -> str:
+    """The project the command was called in; raises UsageError when no program.md or seal is found upwards."""
+    found = seal.open_root(os.getcwd())
+    if found is None:
+        raise UsageError(f"no program.md in {os.getcwd()} or above", "a folder of a campaign", "program.py init")
+    return found
+
+
+def project_or_here() -> str:
+    return seal.open_root(os.getcwd()) or os.path.realpath(os.getcwd())
+
+
+def record_session(root: str) -> None:
+    """Bind this session, which approved, started or was let spend, to the campaign wherever it goes."""
+    session = os.environ.get("CLAUDE_CODE_SESSION_ID")
+    if session:
+        store.record_session(session, root)
+
+
+def bind_session(root: str) -> None:
+    """Record the session, and say so when the guard did not see this very command: its hooks are off in the client."""
+    record_session(root)
+    session = os.environ.get("CLAUDE_CODE_SESSION_ID")
+    if session and time.time() - store.seen_at(session) > SEEN_WITHIN_S:
+        told = "the guard's hook did not see this command, so hooks are off in this client"
+        print(f"note: {told}; only the commands' own checks hold (README, What the hook does)", file=sys.stderr)
+
+
+def table(rows: list[list[str]], head: list[str]) -> str:
+    """Columns as wide as their widest cell; the last one runs free."""
+    widths = [max(len(row[place]) for row in [head, *rows]) for place in range(len(head))]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in [head, *rows]
+    )

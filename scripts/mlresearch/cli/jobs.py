@@ -1,0 +1,232 @@
+"""jobs.py: submit one job inside the envelope, watch it, settle it."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from mlresearch import backends, durations, jobs, ledger, money
+from mlresearch.backends import Backend, JobRef
+from mlresearch.campaign.running import memory_mb
+from mlresearch.cli import Answer, main, project_or_here, table
+from mlresearch.errors import BackendError, NotFound, Unavailable, UsageError
+from mlresearch.jobs import Order, census
+from mlresearch.jobs.census import Stranger
+from mlresearch.options import Values
+
+
+def submit(values: Values) -> Answer:
+    root = project_or_here()
+    backend = backends.get(values.need("backend"), root)
+    done = jobs.submit(root, order_of(values, root), backend)
+    data = {
+        "job": done.job,
+        "job_id": done.ref.job_id,
+        "url": done.ref.url,
+        "ceiling_usd": done.ceiling_micro / money.MICRO,
+    }
+    return Answer(
+        data,
+        f"{done.job} submitted, at most {money.show(done.ceiling_micro)}; next: jobs.py wait --job {done.job}",
+    )
+
+
+def order_of(values: Values, root: str) -> Order:
+    """The order that the options spell out; the guard builds its question from the same options."""
+    limit = values.text("max_usd")
+    return Order(
+        backend=values.need("backend"),
+        script=values.need("script"),
+        flavor=values.need("flavor"),
+        timeout_s=durations.parse(values.need("timeout")),
+        # as in program.md: a job runs in its own out folder
+        args=tuple(arg.replace("{out}", ".").replace("{root}", root) for arg in values.many("arg")),
+        deps=tuple(values.many("dep")),
+        env=_pairs("--env", values.many("env")),
+        secrets=tuple(values.many("secret")),
+        labels=_pairs("--label", values.many("label")),
+        namespace=values.text("namespace"),
+        memory_mb=memory_mb(values.text("memory")),
+        image=values.text("image"),
+        python=values.text("python"),
+        launcher=values.text("launcher") or "python",
+        experiment=values.text("experiment"),
+        max_usd_micro=None if limit is None else money.to_micro(limit, "--max-usd"),
+    )
+
+
+def _pairs(flag: str, texts: Iterable[str]) -> dict[str, str]:
+    pairs: dict[str, str] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals or not name or name in pairs:
+            raise UsageError(f"{flag} {text[:60]!r} is no NAME=VALUE given once", f"{flag} NAME=VALUE")
+        pairs[name] = value
+    return pairs
+
+
+def engines(root: str) -> Mapping[str, Backend]:
+    """A backend for every open job."""
+    names = {held["backend"] for held in ledger.standing(root).open.values()}
+    return {name: backends.get(name, root) for name in names}
+
+
+def inspect(values: Values) -> Answer:
+    root, job = project_or_here(), values.need("job")
+    place = _place(root, job, values.text("backend"))
+    backend = backends.get(place["backend"], root)
+    report = backend.inspect(JobRef(place["backend"], place["job_id"], None))
+    jobs.settle(root, job, backend)
+    data = {"job": job, **{key: getattr(report, key) for key in report.__dataclass_fields__}}
+    return Answer(data, f"{job} {report.stage} {durations.show(report.billed_s)} {report.message}".rstrip())
+
+
+def _place(root: str, job: str, backend: str | None = None) -> dict[str, Any]:
+    """Backend and id of a job of this ledger; raises NotFound for one that is not in it, or on another backend."""
+    found: dict[str, Any] = {}
+    for row in ledger.rows(root):
+        if row.get("job") == job and row["event"] == "reserved":
+            found = {"backend": row["backend"], "job_id": None}
+        elif row.get("job") == job and row["event"] in ("submitted", "adopted"):
+            found["job_id"] = row["job_id"]
+    if not found.get("job_id") or backend not in (None, found["backend"]):
+        where = f" on backend {backend}" if backend else ""
+        raise NotFound(f"no job {job!r} was started here{where}", "a job of this ledger", "jobs.py list")
+    return found
+
+
+def logs(values: Values) -> Answer:
+    root = project_or_here()
+    place = _place(root, values.need("job"), values.text("backend"))
+    lines = backends.get(place["backend"], root).logs(
+        JobRef(place["backend"], place["job_id"], None), values.flag("follow")
+    )
+    if values.flag("json"):
+        return Answer({"job": values.need("job"), "lines": list(lines)})
+    for line in lines:
+        sys.stdout.write(line + "\n")
+        sys.stdout.flush()
+    return Answer({})
+
+
+def wait(values: Values) -> Answer:
+    root, job = project_or_here(), values.text("job")
+    limit = values.text("for")
+    until = time.time() + (durations.parse(limit, "--for") if limit else durations.LONGEST_S)
+    if job is not None:
+        _place(root, job, values.text("backend"))
+    jobs.wait(root, engines(root), {job} if job else None, until)
+    ended = {row["job"]: row for row in ledger.rows(root) if row["event"] == "settled"}
+    open_jobs = sorted(ledger.standing(root).open)
+    rows = [ended[job]] if job and job in ended else []
+    data = {
+        "open": open_jobs,
+        "ended": rows if job else list(ended.values())[-20:],
+        "waiting": bool(job in open_jobs),
+    }
+    told = f"{job} is not over yet" if job in open_jobs else f"open: {', '.join(open_jobs) or 'none'}"
+    return Answer(data, f"{rows[0]['job']} {rows[0]['stage']}" if rows else told)
+
+
+def listing(values: Values) -> Answer:
+    root = project_or_here()
+    found: dict[str, dict[str, Any]] = {}
+    for row in ledger.rows(root):
+        if row["event"] == "reserved":
+            keys = ("job", "experiment", "purpose", "backend", "flavor", "timeout_s")
+            found[row["job"]] = {
+                **{key: row[key] for key in keys},
+                "stage": "RESERVED",
+                "billed_s": None,
+                "billed_micro": None,
+            }
+        elif row["event"] in ("submitted", "adopted"):
+            found[row["job"]]["stage"] = "SUBMITTED"
+        elif row["event"] == "settled":
+            found[row["job"]] |= {key: row[key] for key in ("stage", "billed_s", "billed_micro")}
+        elif row["event"] == "released":
+            found[row["job"]]["stage"] = "RELEASED"
+    found = {name: job for name, job in found.items() if values.text("backend") in (None, job["backend"])}
+    kept = [job for job in found.values() if not values.flag("open") or job["stage"] in ("RESERVED", "SUBMITTED")]
+    cells = [
+        [
+            job["job"],
+            job["stage"],
+            job["experiment"] or "-",
+            job["purpose"],
+            f"{job['backend']}/{job['flavor']}",
+        ]
+        for job in kept
+    ]
+    return Answer(
+        {"jobs": kept},
+        table(cells, ["job", "stage", "experiment", "purpose", "where"]) if cells else "no jobs",
+    )
+
+
+def cancel(values: Values) -> Answer:
+    root, job = project_or_here(), values.need("job")
+    _place(root, job, values.text("backend"))
+    held = jobs.open_job(root, job)
+    if held["job_id"] is None:
+        raise NotFound(f"{job} has no id yet", "a job that has started", "jobs.py reconcile")
+    backend = backends.get(held["backend"], root)
+    backend.cancel(JobRef(held["backend"], held["job_id"], None))
+    jobs.wait(root, engines(root), {job}, time.time() + 15)
+    return Answer({"job": job, "settled": job not in ledger.standing(root).open}, f"{job} canceled")
+
+
+def hardware(values: Values) -> Answer:
+    name = values.text("backend") or "local"
+    prices = jobs.prices.read(backends.get(name, project_or_here()))
+    data = {
+        "backend": name,
+        "flavors": {flavor: micro / money.MICRO for flavor, micro in prices.items()},
+        "unit": "USD per minute",
+    }
+    return Answer(
+        data,
+        table(
+            [[flavor, f"{money.show(micro)}/min"] for flavor, micro in sorted(prices.items())],
+            ["flavor", "price"],
+        ),
+    )
+
+
+def reconcile(values: Values) -> Answer:
+    root = project_or_here()
+    done = jobs.survey(root, engines(root))
+    troubles = {job: error.wrong for job, error in done.troubles.items()}
+    strangers, unseen = _strangers(root)
+    troubles |= unseen
+    told = [f"{row['job']} {row['event']} {row.get('stage', '')}".rstrip() for row in done.rows]
+    told += [*map(str, strangers), *(f"{place}: {wrong}; next: jobs.py reconcile" for place, wrong in troubles.items())]
+    data = {
+        "rows": done.rows,
+        "open": sorted(ledger.standing(root).open),
+        "strangers": [one.as_dict() for one in strangers],
+        "troubles": troubles,
+    }
+    return Answer(data, "\n".join(told) or "nothing to settle", 1 if troubles else 0)
+
+
+def _strangers(root: str) -> tuple[list[Stranger], dict[str, str]]:
+    """Jobs on the Hub that the ledger does not know; and what stood in the way of looking, if anything did."""
+    if not any(row["event"] == "reserved" and row["backend"] == "hf" for row in ledger.rows(root)):
+        return [], {}
+    from mlresearch.backends.hf import HfBackend
+
+    try:
+        return census.strangers(root, HfBackend()), {}
+    except (Unavailable, BackendError) as error:
+        return [], {"other jobs": error.wrong}
+
+
+def run(argv: list[str] | None = None) -> int:
+    handlers = {
+        "submit": submit, "inspect": inspect, "logs": logs, "wait": wait, "list": listing, "cancel": cancel,
+        "hardware": hardware, "reconcile": reconcile,
+    }  # fmt: skip
+    return main("jobs.py", handlers, argv)

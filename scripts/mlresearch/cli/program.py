@@ -1,0 +1,133 @@
+"""program.py: write, check, show, approve and revoke the contract of a campaign."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+from mlresearch import durations, ledger, money, program, seal, store
+from mlresearch.campaign import approval
+from mlresearch.campaign.rules import final_runs
+from mlresearch.cli import Answer, main, project, project_or_here, record_session
+from mlresearch.envelope import Spent, left
+from mlresearch.errors import UsageError
+from mlresearch.options import Values
+from mlresearch.program import Program
+
+TEMPLATE = Path(__file__).parents[3] / "program.template.md"
+
+
+def init(values: Values) -> Answer:
+    target = Path(os.getcwd()) / seal.PROGRAM
+    if target.exists():
+        raise UsageError(f"{target} exists", "a folder without one", "program.py check")
+    store.put_text(str(target), TEMPLATE.read_text(encoding="utf-8"))
+    return Answer({"written": str(target)}, f"wrote {target}; fill it in, then program.py check")
+
+
+def check(values: Values) -> Answer:
+    read = program.load(project())
+    notes = warnings(read)
+    told = "\n".join([f"program.md is in order; digest {read.digest[:16]}", *notes])
+    return Answer({"ok": True, "digest": read.digest, "notes": notes}, told)
+
+
+def show(values: Values) -> Answer:
+    root = project()
+    read = program.load(root)
+    state = seal.state(root, seal.load(root), time.time())
+    data = {
+        "root": root,
+        "state": state,
+        "digest": read.digest,
+        "limits": read.limits,
+        "worst_case_usd": approval.worst_case_micro(read) / money.MICRO,
+        "left": _left(root, read),
+    }
+    return Answer(data, _shown(root, read, state))
+
+
+def _left(root: str, read: Program) -> str:
+    """What the envelope still holds; jobs from before a campaign's approval are not charged to it."""
+    standing = ledger.standing(root)
+    return left(read.envelope, standing.spent() if approval.goes_on(root, standing, read) else Spent())
+
+
+def _shown(root: str, read: Program, state: str) -> str:
+    limits, goal = read.envelope, read.blocks["Goal"]
+    lines = [
+        f"{root}: {state}",
+        f"goal          {goal['direction']} {goal['metric']}",
+        f"may spend     at most {money.show(limits.max_usd_micro)}",
+        f"jobs          at most {limits.max_jobs}, {limits.max_parallel} at once",
+        f"job time      at most {durations.show(limits.max_walltime_s)}, {durations.show(limits.max_timeout_s)} each",
+        f"room          {_room(read)}",
+        f"where         {', '.join(limits.backends) or 'nowhere'} on {', '.join(limits.allowed_flavors) or 'nothing'}",
+        f"publishes to  {', '.join(limits.output_repos) or 'nothing'}",
+        f"deletes       {'what is in there' if limits.allow_deletes else 'nothing'}",
+        *_scope(read),
+        f"expires       {durations.show(read.expires_s)} after approval",
+        f"left          {_left(root, read)}",
+        f"digest        {read.digest[:16]}",
+    ]
+    lines += warnings(read)
+    if state != "sealed":
+        lines.append(f"to approve: program.py approve --digest {read.digest[:16]}")
+    return "\n".join(lines)
+
+
+def _scope(read: Program) -> list[str]:
+    """What may change, what may not, and how a gain is judged: a person approves these too."""
+    scope, rule = read.blocks["Scope"], read.blocks["Keep or discard"]
+    levers = ", ".join(read.blocks["Run"]["parameters"]) or "none"
+    return [
+        f"edits         {', '.join(scope['editable_files']) or 'no file'}; levers {levers}",
+        f"fixed         {', '.join(scope['sealed_files']) or 'no file'}",
+        f"taken away    {', '.join(scope['sealed_data']) or 'no file'} (until the end; kept outside the project)",
+        f"experiments   at most {rule['max_experiments']}; {rule['baseline_seeds']} baseline seeds, "
+        f"{rule['confirm_seeds']} to confirm, {rule['final_seeds']} at the end",
+    ]
+
+
+def _room(read: Program) -> str:
+    rule, limits = read.blocks["Keep or discard"], read.envelope
+    final = _final_jobs(read)
+    kept = max(final, limits.max_jobs - int(limits.max_jobs * (1 - limits.reserve_final)))
+    free = max(0, limits.max_jobs - rule["baseline_seeds"] - kept) // (1 + rule["confirm_seeds"])
+    fit = min(free, rule["max_experiments"])
+    return (
+        f"{rule['baseline_seeds']} jobs for the baseline, {kept} for the end: {fit} confirmed experiments fit between"
+    )
+
+
+def _final_jobs(read: Program) -> int:
+    return final_runs({"goal": read.blocks["Goal"], "criteria": read.blocks["Keep or discard"]})
+
+
+def warnings(read: Program) -> list[str]:
+    """What is allowed and will disappoint."""
+    rule, limits = read.blocks["Keep or discard"], read.envelope
+    final = _final_jobs(read)
+    least = rule["baseline_seeds"] + 1 + rule["confirm_seeds"] + final
+    if limits.max_jobs >= least:
+        return []
+    needs = f"{rule['baseline_seeds']} for the baseline, {1 + rule['confirm_seeds']} an experiment, {final} at the end"
+    return [f"note          {limits.max_jobs} jobs leave no room for one confirmed experiment: it takes {needs}"]
+
+
+def approve(values: Values) -> Answer:
+    root = project()
+    done = approval.approve(root, values.need("digest"))
+    record_session(root)
+    return Answer(done, f"approved campaign {done['campaign']}: at most {done['worst_case']}; next: campaign.py start")
+
+
+def revoke(values: Values) -> Answer:
+    done = approval.revoke(project_or_here())
+    return Answer(done, f"campaign {done['campaign']} may spend nothing more")
+
+
+def run(argv: list[str] | None = None) -> int:
+    handlers = {"init": init, "check": check, "show": show, "approve": approve, "revoke": revoke}
+    return main("program.py", handlers, argv)
