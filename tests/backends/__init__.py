@@ -1,0 +1,1 @@
+"""The backends, tested with real jobs."""

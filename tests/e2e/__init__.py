@@ -1,0 +1,1 @@
+"""The real Claude Code client, driven by a scripted model on loopback."""
