@@ -101,7 +101,7 @@ def test_a_runner_killed_at_any_moment_never_starts_its_job_twice(local: Harness
         assert starts(local, job) == 1 or (starts(local, job) == 0 and report.stage == "LOST")
 
     assert victims
-    assert not local.members()
+    until(lambda: not local.members())  # the last one may still be on its way out
 
 
 @pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGKILL], ids=lambda number: number.name)

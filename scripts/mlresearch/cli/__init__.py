@@ -37,6 +37,17 @@ Handler = Callable[[Values], Answer]
 
 def main(script: str, handlers: Mapping[str, Handler], argv: list[str] | None = None) -> int:
     """Run one command; returns its exit status."""
+    return _call(script, handlers, argv, _refuse)
+
+
+def look_up(script: str, handlers: Mapping[str, Handler], argv: list[str] | None = None) -> int:
+    """Run one command that looks something up: whatever fails, stdout holds `{"error", "fallback"}` for the caller."""
+    return _call(script, handlers, argv, _fall_back)
+
+
+def _call(
+    script: str, handlers: Mapping[str, Handler], argv: list[str] | None, refuse: Callable[[ResearchError, bool], int]
+) -> int:
     words = sys.argv[1:] if argv is None else argv
     verbs = SURFACE[script]
     if not words or words[0] in ("-h", "--help", "help"):
@@ -46,7 +57,7 @@ def main(script: str, handlers: Mapping[str, Handler], argv: list[str] | None = 
     try:
         return _print(_run(script, handlers, words), as_json)
     except ResearchError as error:
-        return _refuse(error, as_json)
+        return refuse(error, as_json)
     except KeyboardInterrupt:
         print(f"{script}: interrupted; nothing is lost, call it again", file=sys.stderr)
         return 1
@@ -54,7 +65,7 @@ def main(script: str, handlers: Mapping[str, Handler], argv: list[str] | None = 
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except OSError as error:
-        return _refuse(
+        return refuse(
             ResearchError(f"{error.strerror}: {error.filename}", next_step="mend that, then call again"),
             as_json,
         )
@@ -82,6 +93,14 @@ def _refuse(error: ResearchError, as_json: bool) -> int:
         print(json.dumps({"error": error.wrong, "allowed": error.allowed, "next": error.next_step}, ensure_ascii=False))
     print(f"error: {error}", file=sys.stderr)
     return error.exit_code
+
+
+def _fall_back(error: ResearchError, as_json: bool) -> int:
+    """The fallback tells a caller without this source what to do instead."""
+    told = "; ".join(filter(None, (error.allowed and f"allowed: {error.allowed}", error.next_step)))
+    print(json.dumps({"error": error.wrong, "fallback": told}, ensure_ascii=False))
+    print(f"error: {error}", file=sys.stderr)
+    return 2 if error.exit_code == 2 else 1
 
 
 def project() -> str:
