@@ -25,6 +25,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import sandbox
+import template_env
 from e2e.install import ClientMissing, cache_folder, find_or_install_client
 
 REPO = Path(__file__).resolve().parent.parent
@@ -93,6 +95,14 @@ def prepare_environment(venv: Path) -> int:
         return call(*uv, "pip", "sync", "--quiet", "--require-hashes", "--python", venv / "bin" / "python", LOCK)
 
 
+def prepare_template_environment() -> int:
+    """Build, once, the environment that the training templates run in, and tell the tests where it is."""
+    with locked(cache_folder()):
+        status = template_env.prepare(uv_command())
+    os.environ[template_env.CHOSEN] = str(template_env.python())
+    return status
+
+
 def prepare_client() -> int:
     """Find or install the real client and tell the tests where it is."""
     try:
@@ -105,6 +115,13 @@ def prepare_client() -> int:
     return call(client, "--version")
 
 
+def check_sandbox() -> int:
+    """Say whether the client's sandbox can be tested here: some containers give no user namespaces."""
+    why = sandbox.missing() if sys.platform == "linux" else ""
+    print(f"not tested here, {why}" if why else "it works here")
+    return 0
+
+
 def validate_manifests() -> int:
     """The client's own strict validation, with a throw-away home and no way to a network."""
     with tempfile.TemporaryDirectory() as home:
@@ -115,9 +132,10 @@ def validate_manifests() -> int:
         )
 
 
-def run_pytest(venv: Path, arguments: list[str], said: list[str]) -> int:
-    """Run every test, passing the output on; `said` receives it line by line."""
-    command = [str(venv / "bin" / "python"), "-m", "pytest", "-n", "2", "--refuse-skips", *arguments]
+def run_pytest(venv: Path, folder: Path, arguments: list[str], said: list[str]) -> int:
+    """Run every test in `folder`, passing the output on; `said` receives it line by line."""
+    where = f"--basetemp={folder}"
+    command = [str(venv / "bin" / "python"), "-m", "pytest", "-n", "2", "--refuse-skips", where, *arguments]
     with subprocess.Popen(
         command,
         cwd=REPO,
@@ -140,14 +158,21 @@ def main(arguments: list[str]) -> int:
     tool = venv / "bin"
     if not checks.run("test environment", lambda: prepare_environment(venv)):
         return checks.summary("pytest did not run: there is no test environment")
+    if not checks.run("template environment", prepare_template_environment):
+        return checks.summary("pytest did not run: there is no environment for the templates")
     checks.run("ruff check", lambda: call(tool / "ruff", "check", "."))
     checks.run("ruff format", lambda: call(tool / "ruff", "format", "--check", "."))
     checks.run("mypy --strict", lambda: call(tool / "mypy"))
     if not checks.run("real client", prepare_client):
         return checks.summary("pytest did not run: the real client is missing")
+    checks.run("the client's sandbox", check_sandbox)
     checks.run("claude plugin validate --strict", validate_manifests)
     said = ["pytest said nothing"]
-    checks.run("pytest", lambda: run_pytest(venv, arguments, said))
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as kept:
+        folder = Path(kept, "tests")
+        checks.run("pytest", lambda: run_pytest(venv, folder, arguments, said))
+        if set(arguments) <= {"--long"}:  # a part of the tests may write no ledger at all
+            checks.run("no secret left behind", lambda: call(sys.executable, "tests/scan_for_secrets.py", folder))
     return checks.summary(said[-1])
 
 

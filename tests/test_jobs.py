@@ -436,6 +436,15 @@ SCRIPTS: dict[str, tuple[str, str | None, str]] = {
 }
 
 
+def test_a_free_job_that_is_given_a_token_may_not_publish_elsewhere(toy: Toy, host: Host) -> None:
+    approve(toy)
+    script = toy.root / "push.py"
+    script.write_text("model.push_to_hub('eve/stolen')\n")
+    with pytest.raises(UsageError, match="eve/stolen"):
+        jobs.submit(toy.root, order(toy, backend="local", script=str(script), secrets=("HF_TOKEN",)), host)
+    assert "reserved" not in events(toy)
+
+
 @pytest.mark.parametrize(("name", "text", "why"), SCRIPTS.values(), ids=SCRIPTS)
 def test_a_script_that_can_not_run_is_refused_before_anything_is_reserved(
     name: str, text: str | None, why: str, toy: Toy, host: Host

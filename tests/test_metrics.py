@@ -32,6 +32,29 @@ def test_what_is_no_finite_number_has_no_value_and_says_why(text: str) -> None:
     assert len(reading.why) < 120
 
 
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        pytest.param('{"metric": "val", "value": 1, "n": 450, "stderr": 0.01}', (450, 0.01), id="both"),
+        pytest.param('\x1b[1m{"n": 1, "stderr": 0}\x1b[0m', (1, 0.0), id="in bold"),
+        pytest.param('{"n": 450}', (None, None), id="one of them"),
+        pytest.param('{"n": 450, "stderr": NaN}', (None, None), id="not a number"),
+        pytest.param('{"n": 450, "stderr": Infinity}', (None, None), id="infinite"),
+        pytest.param('{"n": 450, "stderr": 1e999}', (None, None), id="too large"),
+        pytest.param('{"n": 450, "stderr": -0.1}', (None, None), id="negative"),
+        pytest.param('{"n": 0, "stderr": 0.1}', (None, None), id="no examples"),
+        pytest.param('{"n": true, "stderr": 0.1}', (None, None), id="a truth as a count"),
+        pytest.param('{"n": 4.5, "stderr": 0.1}', (None, None), id="half an example"),
+        pytest.param('{"n": 450, "stderr": "0.1"}', (None, None), id="text"),
+        pytest.param('{"n": 450, "stderr": 0.1', (None, None), id="half a line"),
+        pytest.param("{" * 9000, (None, None), id="deep"),
+    ],
+)
+def test_the_last_json_line_tells_how_well_a_value_is_known(line: str, told: tuple[object, object]) -> None:
+    reading = read(["val: 1", '{"n": 7, "stderr": 0.5}', line, "done"], PATTERN)
+    assert (reading.value, reading.n, reading.stderr) == (1.0, *told)
+
+
 def test_the_last_matching_line_counts_even_when_it_is_no_number() -> None:
     assert read(["val: 1", "val: 2", "other"], PATTERN).value == 2
     assert read(["val: 1", "val: nan"], PATTERN).value is None

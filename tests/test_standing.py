@@ -37,7 +37,9 @@ class Book:
         getattr(self, names[choice % len(names)])(detail)
 
     def _write_approved(self, detail: int) -> None:
-        self.write("approved", campaign=f"c{detail % 3}")
+        """The same campaign again, or a new one: a name is random, so that one that was left does not return."""
+        again = detail % 3 and self.standing.campaign
+        self.write("approved", campaign=again or f"c{len(self.rows)}")
 
     def _write_started(self, detail: int) -> None:
         if not self.standing.started:
@@ -146,6 +148,26 @@ def test_spending_is_never_negative_and_ends_at_what_was_billed(steps: list[tupl
             campaign, jobs = row["campaign"], 0
         jobs += row["event"] == "reserved"
     assert spent.jobs <= jobs
+
+
+def test_a_campaign_that_was_left_with_open_jobs_does_not_come_back() -> None:
+    book = Book()
+    book.write("approved", campaign="c1")
+    book.write(
+        "reserved",
+        **{
+            **RESERVED,
+            "reserved_s": 60,
+            "ceiling_micro": 1,
+            "seed_index": None,
+            "seed": 0,
+            "job": "j0001",
+            "experiment": None,
+        },
+    )
+    book.write("approved", campaign="c2")
+    with pytest.raises(ValueError, match="a campaign that was left"):
+        book.write("approved", campaign="c1")
 
 
 @given(STEPS, st.integers(0, 10_000), st.integers(0, 10**6), st.integers(0, 10**6))

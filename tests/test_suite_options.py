@@ -28,7 +28,8 @@ def test_skipped(): pytest.skip("no time today")
 
 
 def run_suite(folder: Path, text: str, *options: str) -> subprocess.CompletedProcess[str]:
-    shutil.copy(CONFTEST, folder)
+    for needed in (CONFTEST, CONFTEST.with_name("sandbox.py")):
+        shutil.copy(needed, folder)
     (folder / "pytest.ini").write_text(SETTINGS)
     (folder / "test_it.py").write_text(text)
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", "xdist", *options]

@@ -15,6 +15,11 @@ if TYPE_CHECKING:
     from typing import Any
 
 LATEST = 253402300800.0  # the year 10000
+# What a backend may bill before a job's own timeout begins; 0 where it is not named. The Hub bills while a job is
+# Starting or Running, by the begun minute, and tells only how long a job was scheduled: queue and start together. Its
+# documentation's example was scheduled for 6 s. Five minutes leave room for a large image; a longer wait was a queue,
+# which is not billed.
+START_ALLOWANCE_S = {"hf": 300}
 
 
 class Envelope:
@@ -175,10 +180,11 @@ def left(envelope: Envelope, spent: Spent) -> str:
 
 def repo_allowed(envelope: Envelope, repo_id: str) -> bool:
     """Whether a Hub repository is inside `output_repos`; `*` stands for any part of the name, never of the owner."""
-    return any(_matches(pattern, repo_id) for pattern in envelope.output_repos)
+    return any(repo_matches(pattern, repo_id) for pattern in envelope.output_repos)
 
 
-def _matches(pattern: str, repo_id: str) -> bool:
+def repo_matches(pattern: str, repo_id: str) -> bool:
+    """Whether one pattern of `output_repos` covers a repository."""
     owner, slash, name = repo_id.partition("/")
     wanted, has_slash, shape = pattern.partition("/")
     if not (slash and has_slash and owner and name.strip(".")) or "/" in name or "*" in wanted:

@@ -4,21 +4,25 @@ Owns the refusals that spare a paid job from failing for a reason that could be 
 nobody allowed it. It is a function of its arguments; what exists on this machine is asked through `exists`.
 
 A paid job's timeout is at least MINIMUM_S, because a start-up with its downloads takes minutes and a shorter one is
-billed for nothing; a smoke run says that it is one with the variable SMOKE=1, which the templates understand.
+billed for nothing; a kind of task that needs longer raises it. A job that trains is monitored: with no curve nobody
+sees that it diverged, and it is paid for to the end. A smoke run, which says so with the variable SMOKE=1 that the
+templates understand, is spared both; so is a job that only evaluates.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from mlresearch import durations
+from mlresearch import arguments, durations, monitoring
 from mlresearch.errors import UsageError
+from mlresearch.monitoring import Dashboard
 from mlresearch.script_facts import FALSE, Script, header
 
 MINIMUM_S = 600
+BESIDE = "../src/"  # what `{src}/` stands for
 
 _LOCAL = re.compile(r"(?:file://)?(?:/Users/|/home/|/fsx/|~[\w.-]*/|[A-Za-z]:[\\/](?!/))|~$")
 _REPO = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*/[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -45,7 +49,10 @@ class Fault:
 
 @dataclass(frozen=True)
 class Paid:
-    """A job as it would be sent. `writable` says whether a repository may be written, `repos` names those in words."""
+    """A job as it would be sent. `writable` says whether a repository may be written, `repos` names those in words.
+
+    `may_publish` says whether a Space of this name may be public; `minimum_s` is the shortest timeout in seconds.
+    """
 
     files: tuple[tuple[str, bytes], ...]
     args: tuple[str, ...]
@@ -56,18 +63,14 @@ class Paid:
     writable: Callable[[str], bool]
     exists: Callable[[str], bool]
     holds_secret: Callable[[str], bool]
+    may_publish: Callable[[str], bool] = lambda space: False
+    is_evaluation: bool = False
+    minimum_s: int = MINIMUM_S
 
     @cached_property
     def options(self) -> dict[str, str]:
-        """The arguments by name, `--hub-model-id x` and `--hub_model_id=x` alike; a switch is "true"."""
-        found: dict[str, str] = {}
-        for place, word in enumerate(self.args):
-            if word.startswith("--"):
-                name, equals, value = word[2:].partition("=")
-                following = self.args[place + 1 : place + 2]
-                spaced = following[0] if following and not following[0].startswith("--") else "true"
-                found[name.replace("-", "_")] = value if equals else spaced
-        return found
+        """The arguments by name; a switch is "true"."""
+        return arguments.by_name(self.args)
 
     @property
     def is_smoke(self) -> bool:
@@ -76,7 +79,16 @@ class Paid:
 
 def require(job: Paid) -> None:
     """Raise UsageError naming every fault of a job that would cost money."""
-    found = faults(job)
+    _refuse(faults(job))
+
+
+def require_allowed_writes(job: Paid) -> None:
+    """The same for a free job that is given a secret: with a token it could write to the Hub like a paid one."""
+    scripts, broken = _scripts(job)
+    _refuse([*broken, *_secrets(job), *_pushes(job, scripts), *_published(job, scripts)])
+
+
+def _refuse(found: list[Fault]) -> None:
     if found:
         told = "; ".join(f"{fault.where}: {fault.wrong}" for fault in found)
         allowed = "; ".join(dict.fromkeys(fault.allowed for fault in found))
@@ -85,24 +97,48 @@ def require(job: Paid) -> None:
 
 def faults(job: Paid) -> list[Fault]:
     """Every fault, the job's own first, then those of each file."""
-    scripts: dict[str, Script] = {}
+    scripts, broken = _scripts(job)
     found = [*_timeout(job), *_secrets(job), *_arguments(job)]
+    found += companion_faults([path for path, _ in job.files], job.args)
+    for path, content in job.files:
+        found += _header(path, content) if path.endswith(".py") else ()
+    for path, script in scripts.items():
+        found += _texts(job, path, script)
+    return [*found, *broken, *_pushes(job, scripts), *_unwatched(job, scripts), *_published(job, scripts)]
+
+
+def _scripts(job: Paid) -> tuple[dict[str, Script], list[Fault]]:
+    """The Python files, read, and a fault for each that is none."""
+    scripts: dict[str, Script] = {}
+    broken = []
     for path, content in job.files:
         if path.endswith(".py"):
-            found += _header(path, content)
             try:
                 scripts[path] = Script(content, job.options, job.env)
             except (SyntaxError, ValueError) as error:
                 where = f"{path} line {getattr(error, 'lineno', None) or 1}"
-                found.append(Fault("this is not Python", where, "a file that Python can read", "mend the file"))
-    for path, script in scripts.items():
-        found += _texts(job, path, script)
-    return found + list(_pushes(job, scripts))
+                broken.append(Fault("this is not Python", where, "a file that Python can read", "mend the file"))
+    return scripts, broken
+
+
+def companion_faults(paths: Collection[str], args: tuple[str, ...]) -> list[Fault]:
+    """Arguments that name a file of the job where it is not: a job runs in its out folder, its files lie beside it."""
+    found = []
+    for place, word in enumerate(args, 1):
+        value, where = _value_of(word).removeprefix("./"), f"argument {place}"
+        if value in paths:
+            told = f"{value[:80]!r} travels with the job, but not into the folder where the job runs"
+            found.append(Fault(told, where, f"{{src}}/{value}"[:90], "write {src}/ before its name"))
+        rest = value.removeprefix(BESIDE)
+        if rest not in ("", value) and not any(f"{path}/".startswith(f"{rest.rstrip('/')}/") for path in paths):
+            told = f"{{src}}/{rest}"[:80] + " does not travel with the job"
+            found.append(Fault(told, where, ", ".join(paths)[:200], "name a file that does"))
+    return found
 
 
 def _timeout(job: Paid) -> Iterator[Fault]:
-    if job.timeout_s < MINIMUM_S and not job.is_smoke:
-        least = durations.show(MINIMUM_S)
+    if job.timeout_s < job.minimum_s and not job.is_smoke:
+        least = durations.show(job.minimum_s)
         told = f"{durations.show(job.timeout_s)} would end before a paid machine has done anything"
         yield Fault(told, "--timeout", f"{least} or more; less for a smoke run", f"--timeout {least}, or --env SMOKE=1")
 
@@ -134,10 +170,13 @@ def _header(path: str, content: bytes) -> Iterator[Fault]:
 
 def _arguments(job: Paid) -> Iterator[Fault]:
     for place, word in enumerate(job.args, 1):
-        value = word.partition("=")[2] if word.startswith("-") and "=" in word else word
-        where = f"argument {place}"
+        value, where = _value_of(word), f"argument {place}"
         yield from _path_fault(job, value, where)
         yield from _owner_fault(value, where)
+
+
+def _value_of(word: str) -> str:
+    return word.partition("=")[2] if word.startswith("-") and "=" in word else word
 
 
 def _texts(job: Paid, path: str, script: Script) -> Iterator[Fault]:
@@ -146,14 +185,18 @@ def _texts(job: Paid, path: str, script: Script) -> Iterator[Fault]:
         if _is_local(job, text) or text.startswith(("./", "../")):
             yield from _path_fault(job, text, where)
         yield from _owner_fault(text, where)
+    sent = {path for path, _ in job.files}
     for line, text in script.reads():
-        if not (_is_local(job, text) or text.startswith(("./", "../"))):
+        if text.removeprefix("./") in sent and not script.moves():
+            told = f"{text[:80]!r} lies beside the script, not in the folder where the job runs"
+            yield Fault(told, f"{path} line {line}", "Path(__file__).parent / its name", "read it from there")
+        elif not (_is_local(job, text) or text.startswith(("./", "../"))):
             yield from _path_fault(job, text, f"{path} line {line}")
 
 
 def _path_fault(job: Paid, text: str, where: str) -> Iterator[Fault]:
     sent = {path for path, _ in job.files}
-    here = text not in (".", "./") and text.removeprefix("./") not in sent
+    here = text not in (".", "./") and text.removeprefix("./").removeprefix(BESIDE) not in sent
     if _is_local(job, text) or (here and _is_named_as_file(text) and job.exists(text)):
         told = f"{text[:80]!r} is a path of this machine, which the job does not see"
         yield Fault(told, where, "files of the job and its out folder", "load it from the Hub by its name")
@@ -196,3 +239,44 @@ def _repo_fault(job: Paid, where: str, what: str, repo: str | None) -> Iterator[
         yield Fault(told, where, job.repos, "write owner/name in the script, or as an argument")
     elif not _REPO.fullmatch(repo) or not job.writable(repo):
         yield Fault(f"{what} writes to {repo[:80]!r}", where, job.repos, "a repository of output_repos in program.md")
+
+
+def _unwatched(job: Paid, scripts: Mapping[str, Script]) -> Iterator[Fault]:
+    """A job is watched when any of its files hands numbers to a tracker: training and logging may stand apart."""
+    lines = [(path, line) for path, script in scripts.items() if (line := monitoring.trains(script)) is not None]
+    if not lines or job.is_smoke or job.is_evaluation or any(map(monitoring.is_monitored, scripts.values())):
+        return
+    path, line = lines[0]
+    allowed = "report_to='trackio', trackio.init and trackio.log, or another tracker that is on"
+    yield Fault("trains, and no tracker sees its numbers", f"{path} line {line}", allowed, "wire one, or --env SMOKE=1")
+
+
+def _published(job: Paid, scripts: Mapping[str, Script]) -> Iterator[Fault]:
+    """Curves leave the job by choice alone: to a Space that may be written, and private unless it may be public."""
+    found = [(path, board) for path, script in scripts.items() for board in monitoring.dashboards(script)]
+    for where, board in dict.fromkeys(found + _asked_dashboards(job)):
+        yield from _dashboard_fault(job, where if board.line == 0 else f"{where} line {board.line}", board)
+    for path, script in scripts.items():
+        line = monitoring.publishes_unasked(script, script.pushes())
+        if line is not None:
+            told = "pushes with Trackio's report: transformers then publishes the metrics as a Space of its own"
+            instead = "trackio_static_space_id=False in the training arguments"
+            yield Fault(told, f"{path} line {line}", instead, f"set {instead}, or name a Space with trackio_space_id")
+
+
+def _asked_dashboards(job: Paid) -> list[tuple[str, Dashboard]]:
+    """Those that arguments and variables of the job name; a variable's privacy is the script's `trackio.init`."""
+    names = ("trackio_space_id", "trackio_bucket_id", "trackio_static_space_id")
+    is_private = job.options.get("hub_private_repo", "").lower() not in FALSE
+    kinds = {"trackio_space_id": is_private, "trackio_bucket_id": True, "trackio_static_space_id": False}
+    found = [("arguments", Dashboard(0, f"--{n}", job.options[n], kinds[n])) for n in names if n in job.options]
+    given = {name: job.env.get(name) for name in (monitoring.SPACE_VARIABLE, *monitoring.STORE_VARIABLES)}
+    return found + [("--env", Dashboard(0, name, repo, True)) for name, repo in given.items() if repo]
+
+
+def _dashboard_fault(job: Paid, where: str, board: Dashboard) -> Iterator[Fault]:
+    wrong = [*_repo_fault(job, where, board.what, board.repo)]
+    yield from wrong
+    if not wrong and board.repo and not board.is_private and not job.may_publish(board.repo):
+        told = f"{board.what} would make the Space {board.repo[:80]!r} public"
+        yield Fault(told, where, "a private Space", "private=True in trackio.init, hub_private_repo=True in a Trainer")

@@ -12,9 +12,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from mlresearch import durations, money, schema, seal, strict_yaml
-from mlresearch.envelope import Envelope
+from mlresearch import durations, money, placeholders, schema, seal, strict_yaml, tracking
+from mlresearch.envelope import Envelope, repo_matches
 from mlresearch.errors import ProgramError, UsageError, shown
+from mlresearch.invariant import MINIMUM_S
 
 ENVELOPE = "Budget envelope"
 
@@ -136,6 +137,7 @@ def _meaning(blocks: dict[str, Any], limits: dict[str, Any]) -> list[str]:
         faults += _goal_faults(goal, scope)
     if run:
         faults += _run_faults(run, limits) + _parameter_faults(run, scope)
+        faults += placeholders.faults(goal, run, limits)
     if scope:
         both = set(scope["editable_files"]) & set(scope["sealed_files"] + scope["sealed_data"])
         faults += [f"Scope: {name} is both editable and sealed" for name in sorted(both)]
@@ -168,7 +170,7 @@ def _script_faults(place: str, script: str) -> list[str]:
 
 
 def _run_faults(run: dict[str, Any], limits: dict[str, Any]) -> list[str]:
-    faults = _script_faults("Run.script", run["script"])
+    faults = _script_faults("Run.script", run["script"]) + _tracking_faults(run, limits)
     for key, among in (("backend", "backends"), ("flavor", "allowed_flavors")):
         if limits and run[key] not in limits[among]:
             faults.append(f"Run.{key}: {shown(run[key])} is not in {ENVELOPE}.{among}")
@@ -176,8 +178,25 @@ def _run_faults(run: dict[str, Any], limits: dict[str, Any]) -> list[str]:
         timeout_s = durations.parse(run["timeout"], "timeout")
     except UsageError as error:
         return [*faults, f"Run.{_in_full(error)}"]
+    if run["backend"] != placeholders.HERE and timeout_s < MINIMUM_S:
+        least = durations.show(MINIMUM_S)
+        faults.append(
+            f"Run.timeout: {shown(run['timeout'])} would end before a paid machine has done anything ({least})"
+        )
     if timeout_s > limits.get("max_timeout_s", timeout_s):
         faults.append(f"Run.timeout: {shown(run['timeout'])} is longer than {ENVELOPE}.max_timeout")
+    return faults
+
+
+def _tracking_faults(run: dict[str, Any], limits: dict[str, Any]) -> list[str]:
+    space = tracking.space(run)
+    if space is None:
+        return []
+    faults = []
+    if run["backend"] != "hf":
+        faults.append(f"Run.tracking: {shown(space)} needs backend hf: a job on this machine is offline (local)")
+    if limits and not any(repo_matches(pattern, space) for pattern in limits["output_repos"]):
+        faults.append(f"Run.tracking: {shown(space)} is not in {ENVELOPE}.output_repos")
     return faults
 
 

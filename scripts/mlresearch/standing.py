@@ -95,6 +95,10 @@ def _once(done: object, what: str) -> None:
 
 def _approved(standing: Standing, row: dict[str, Any]) -> None:
     if row["campaign"] != standing.campaign:
+        # its jobs would count in sums that begin at 0 again
+        _once(
+            any(job["campaign"] == row["campaign"] for job in standing.open.values()), "a campaign that was left opens"
+        )
         standing.reset(row["campaign"])
     standing.stopped = None
 
@@ -159,7 +163,8 @@ def _measured(standing: Standing, row: dict[str, Any]) -> None:
         final = standing.final
         if final is None:
             raise ValueError("a final measurement before the sealed data was opened")
-        final["runs"].append({**run, "experiment": row["experiment"]})
+        precision = {"n": row.get("n"), "stderr": row.get("stderr")}
+        final["runs"].append({**run, **precision, "experiment": row["experiment"]})
         return
     standing.experiments[row["experiment"]]["runs"].append(run)
     standing.queries += 1

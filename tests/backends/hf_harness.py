@@ -72,11 +72,12 @@ def ended(engine: HfBackend, ref: JobRef) -> JobReport:
     return engine.inspect(ref)
 
 
-def seal(root: Path, **limits: object) -> None:
+def seal(root: Path, tracking: str = "local", **limits: object) -> None:
     """Approve a program in `root` whose jobs may run on hf."""
     template = (REPO / "program.template.md").read_text()
     blocks = program.parse(template).blocks
-    blocks["Run"] |= {"backend": "hf", "flavor": "l40sx1", "timeout": "1h", "memory": None}
+    blocks["Run"] |= {"backend": "hf", "flavor": "l40sx1", "timeout": "1h", "memory": None, "tracking": tracking}
+    blocks["Run"]["args"], blocks["Goal"]["final"] = [], None  # both read files of this machine
     blocks["Scope"]["sealed_data"] = []
     blocks["Budget envelope"] |= {
         "backends": ["hf"],

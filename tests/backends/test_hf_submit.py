@@ -17,6 +17,7 @@ from fakes.hf_jobs import Emulator
 from mlresearch.backends import JobRef, JobSpec, SourceFile
 from mlresearch.backends.hf_spec import LONGEST_PAYLOAD, UV_IMAGE
 from mlresearch.errors import UsageError
+from mlresearch.jobs.order import PLACES
 
 TELL = "import json, sys; print(json.dumps(sys.argv[1:]))"
 AWKWARD = (
@@ -63,6 +64,12 @@ def test_a_script_of_300_kb_that_can_not_be_packed_runs(running_hub: Emulator) -
     assert len(source) > 300_000
 
     assert ran(running_hub, spec(source, image="python:3.12")) == [f"300000 {sha256(noise.encode()).hexdigest()[:8]}"]
+
+
+def test_an_argument_finds_a_file_beside_the_script(running_hub: Emulator) -> None:
+    files = (SourceFile("train.py", b"import sys; print(open(sys.argv[1]).read())"), SourceFile("a/b.yaml", b"x: 1"))
+
+    assert ran(running_hub, spec(files=files, args=(f"{PLACES['src']}/a/b.yaml",), image="python:3.12")) == ["x: 1"]
 
 
 def test_files_beside_the_script_run_in_their_folders_and_bytes_survive(running_hub: Emulator) -> None:

@@ -142,6 +142,15 @@ def test_sealed_code_travels_with_every_job(measured: Approve) -> None:
         assert (source / "evaluate.py").read_bytes() == (toy.root / "evaluate.py").read_bytes()
 
 
+def test_an_argument_finds_a_file_that_travels_with_the_job(toy: Toy, measured: Approve) -> None:
+    with (toy.root / "train.py").open("a") as script:
+        script.write("assert open(options.mode).read() == 'plain'\n")
+    (toy.root / "mode.txt").write_text("plain")
+    files = ["train.py", "mode.txt"]
+    measured({"Scope": {"editable_files": files}, "Run": {"args": ["--out", "{out}", "--mode", "{src}/mode.txt"]}})
+    assert [row["exit_code"] for row in toy.rows("settled")] == [0, 0, 0]
+
+
 def test_an_unknown_experiment_has_no_runs_to_submit(measured: Approve) -> None:
     toy = measured()
     with pytest.raises(UsageError, match="'e0009' has no runs to submit"):

@@ -28,7 +28,12 @@ from trl import SFTConfig, SFTTrainer
 SFTTrainer(
     model="Qwen/Qwen2-0.5B",
     train_dataset="trl-lib/Capybara",
-    args=SFTConfig(push_to_hub=True, hub_model_id="ada/run-capybara"),
+    args=SFTConfig(
+        push_to_hub=True,
+        hub_model_id="ada/run-capybara",
+        report_to="trackio",
+        trackio_static_space_id=False,
+    ),
 ).train()
 """
 
@@ -146,6 +151,8 @@ def test_nobody_approved_so_the_hub_is_not_even_asked(shop: Shop) -> None:
         pytest.param(("--timeout", "5m"), "--timeout", id="a short timeout"),
         pytest.param(("--timeout", "75m", "--arg", "~/data"), "argument 1", id="a local path"),
         pytest.param(("--timeout", "75m", "--arg", TOKEN), "token", id="a token by value"),
+        pytest.param(("--timeout", "75m", "--env", "TRACKIO_SPACE_ID=eve/c"), "'eve/c'", id="another's Space"),
+        pytest.param(("--timeout", "75m", "--arg", "train.py"), "travels with the job", id="a companion's place"),
     ],
 )
 def test_what_is_wrong_with_a_job_is_told_before_the_hub_is_asked(shop: Shop, words: tuple[str, ...], why: str) -> None:
@@ -154,6 +161,37 @@ def test_what_is_wrong_with_a_job_is_told_before_the_hub_is_asked(shop: Shop, wo
 
     assert why in answer["error"]
     assert not shop.hub.requests
+
+
+@pytest.mark.parametrize(
+    ("tracking", "private", "why"),
+    [
+        pytest.param("local", "True", None, id="a private one"),
+        pytest.param("local", "False", "public", id="a public one that nobody allowed"),
+        pytest.param("space:ada/run-curves", "None", "public", id="a private one that the script would make public"),
+        pytest.param("public-space:ada/run-curves", "None", None, id="a public one that a person allowed"),
+    ],
+)
+def test_curves_go_to_a_space_only_as_a_person_said(shop: Shop, tracking: str, private: str, why: str | None) -> None:
+    seal(shop.root, tracking, output_repos=["ada/run-*"])
+    source = f"import trackio\ntrackio.init('p', private={private})\ntrackio.log({{'loss': 1}})\n"
+    (shop.root / "train.py").write_text(source)
+    words = (*PAID, "--env", "TRACKIO_SPACE_ID=ada/run-curves")
+    if why is not None:
+        assert why in shop.refused(*words)["error"]
+        return
+    shop.submit(*words)
+
+    assert shop.hub.bodies[0]["environment"]["TRACKIO_SPACE_ID"] == "ada/run-curves"
+
+
+def test_a_free_job_is_told_where_its_companions_are(shop: Shop) -> None:
+    words = ("submit", "--backend", "local", "--flavor", "cpu", "--script", "train.py", "--timeout", "1m")
+    found = shop.run(*words, "--arg=--config=train.py")
+
+    assert found.returncode == 2
+    assert "{src}/train.py" in json.loads(found.stdout)["allowed"]
+    assert shop.ledger() == []
 
 
 def test_a_one_off_limit_covers_a_job_or_stops_it(shop: Shop) -> None:
@@ -248,3 +286,22 @@ def test_the_guard_uses_no_price_of_another_day(
     found = Machine(str(tmp_path), None, "", 1e9).prices()
 
     assert found == ({"hf": {"l40sx1": L40S}} if counts else {})
+
+
+def test_the_load_of_a_running_job_is_one_sample_and_then_none(shop: Shop) -> None:
+    approve(shop, 10)
+    shop.hub.plans = [Plan(run_s=100)]
+    shop.submit(*PREFLIGHT)
+    load = shop.done("metrics", "--job", "j0001")["load"]
+    shop.hub.clock.advance(300)
+    found = shop.run("metrics", "--job", "j0001")
+
+    assert load["cpu_usage_pct"] == 3
+    assert (found.returncode, "does not run now" in found.stdout) == (1, True)
+
+
+def test_the_load_of_a_job_here_is_known_when_it_has_ended(shop: Shop) -> None:
+    (shop.root / "train.py").write_text("print('x: 1')\n")
+    shop.done("submit", "--backend", "local", "--flavor", "cpu", "--script", "train.py", "--timeout", "1m")
+    shop.done("wait", "--job", "j0001", "--for", "50s")
+    assert shop.done("metrics", "--job", "j0001")["load"]["peak_memory_mb"] >= 0

@@ -52,7 +52,8 @@ dependencies: []
 backend: hf
 flavor: t4-small
 timeout: 1h
-memory: 2g
+memory: null
+tracking: local
 parameters: {}
 ```
 ## Keep or discard

@@ -23,19 +23,23 @@ LAYERS: tuple[frozenset[str], ...] = (
             "money",
             "text",
             "store",
+            "presence",
             "options",
             "surface",
+            "lookups",
             "strict_yaml",
             "redact",
             "light_json",
             "light_hash",
+            "data_rules",
         }
     ),
     frozenset(
         {"jobs", "backends", "sources", "ledger", "program", "envelope", "stats", "gates"}
-        | {"invariant", "metrics", "sampler", "script_facts", "seal", "standing"}
+        | {"inspection", "invariant", "metrics", "monitoring", "sampler", "script_facts", "seal", "standing"}
+        | {"arguments", "model_facts", "placeholders", "tracking"}
     ),
-    frozenset({"guard", "campaign", "pipeline", "report", "tasks"}),
+    frozenset({"guard", "campaign", "broker", "pipeline", "report", "tasks"}),
     frozenset({"cli"}),
 )
 LEVEL = {name: level for level, row in enumerate(LAYERS) for name in row}
@@ -74,8 +78,10 @@ HOT = {
     "ledger",
     "light_hash",
     "light_json",
+    "lookups",
     "money",
     "options",
+    "presence",
     "seal",
     "standing",
     "store",

@@ -7,6 +7,8 @@ import re
 from html.parser import HTMLParser
 from xml.etree import ElementTree
 
+import pytest
+
 from mlresearch.report.page import page
 from mlresearch.report.summary import summary
 from report.book import BASE, HOSTILE, PROGRAM, Book, campaign
@@ -15,6 +17,8 @@ TAGS = """
 html head meta title style body main h1 h2 p span b i code dl div dt dd figure figcaption svg path circle rect
 line text table thead tbody tr th td details summary ul li footer
 """
+LOADING = {"src", "href", "xlink:href", "srcset", "action", "ping", "background", "data", "poster", "formaction"}
+SPACE = "https://huggingface.co/spaces/ada/run-curves"
 
 
 class Page(HTMLParser):
@@ -49,10 +53,44 @@ def test_the_page_asks_for_nothing_and_runs_nothing() -> None:
     seen = Page(page(book.rows, {"goal": {"metric": HOSTILE, "direction": "maximize"}}))
     assert {tag for tag, _ in seen.tags} <= set(TAGS.split())
     for _, attributes in seen.tags:
-        assert not {"src", "href", "xlink:href", "srcset", "action"} & set(attributes)
+        assert not LOADING & set(attributes)
         assert not any(name.startswith("on") for name in attributes)
     assert '<script>alert("x")</script>' in seen.text
     assert "\u202e" not in seen.text
+
+
+def test_the_only_link_leads_to_the_space_that_the_program_chose() -> None:
+    book = campaign()
+    book.experiment("e0005", 0.95, hypothesis=HOSTILE)
+    chosen = {**PROGRAM, "run": {"backend": "hf", "tracking": "space:ada/run-curves"}}
+    seen = Page(page(book.rows, chosen))
+    assert {tag for tag, _ in seen.tags} <= {*TAGS.split(), "a"}
+    assert seen.named("a") == [{"href": SPACE, "rel": "noopener noreferrer"}]
+    for tag, attributes in seen.tags:
+        assert tag == "a" or not LOADING & set(attributes)
+    assert f"<{SPACE}>" in summary(book.rows, chosen)
+
+
+@pytest.mark.parametrize(
+    ("run", "place"),
+    [
+        ({"backend": "local", "tracking": "local"}, "TRACKIO_DIR=runs/trackio trackio show"),
+        ({"backend": "hf", "tracking": "local"}, "jobs.py logs --job J"),
+        ({"backend": "hf", "tracking": f"space:{HOSTILE}"}, "jobs.py logs --job J"),
+    ],
+    ids=["this machine", "a job's log", "no Space at all"],
+)
+def test_curves_without_a_space_are_told_and_not_linked(run: dict[str, str], place: str) -> None:
+    rows = campaign().rows
+    seen = Page(page(rows, {**PROGRAM, "run": run}))
+    assert place in seen.text
+    assert f"`{place}`" in summary(rows, {**PROGRAM, "run": run})
+    assert not seen.named("a")
+
+
+def test_no_curves_are_promised_before_a_job_has_ended() -> None:
+    chosen = {**PROGRAM, "run": {"backend": "hf", "tracking": "space:ada/run-curves"}}
+    assert SPACE not in page(Book().rows, chosen) + summary(Book().rows, chosen)
 
 
 def test_every_experiment_is_in_both_tables_and_in_the_plot() -> None:

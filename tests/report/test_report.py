@@ -12,7 +12,7 @@ from report.book import BASE, HOSTILE, LIMITS, PROGRAM, Book, campaign
 def test_the_headline_says_what_was_won() -> None:
     assert headline(campaign().rows, PROGRAM) == (
         "won: baseline 0.9527 -> e0004 0.9722 (+0.0195, 5.3 noise units), "
-        "sealed 0.9486 -> 0.9681 (+0.0195), gap to search -0.0041, "
+        "sealed 0.9486 -> 0.9681 (+0.0195 ± 0.0019), gap to search -0.0041, "
         "23 jobs, 38 job-seconds, $0.00"
     )
 
@@ -30,6 +30,42 @@ def test_a_gain_that_the_sealed_data_does_not_show_is_not_won() -> None:
     assert headline(book.rows, PROGRAM).startswith("did not hold on sealed data: baseline")
 
 
+@pytest.mark.parametrize(
+    ("best", "stderrs", "verb"),
+    [
+        pytest.param([0.25], ["told"], "did not hold on sealed data", id="a loss"),
+        pytest.param([0.375], ["told"], "did not hold on sealed data", id="no gain"),
+        pytest.param([1.0], ["told"], "won in search, within the noise on sealed data", id="two standard errors"),
+        pytest.param([1.001], ["told"], "won", id="more than two"),
+        pytest.param([1.0], [None], "won", id="a log that tells no error"),
+        pytest.param([1.0, 1.0], [None, None], "won", id="seeds that agree"),
+        pytest.param([2.0, 0.0], [None, None], "won in search, within the noise on sealed data", id="seeds apart"),
+    ],
+)
+def test_a_sealed_gain_within_its_noise_is_not_plainly_won(
+    best: list[float], stderrs: list[str | None], verb: str
+) -> None:
+    book = campaign()
+    told = {"sealed_n": [450] * len(best)}
+    # 3, 4 and 5 sixteenths: together the errors of both finalists make 0.3125, to the last bit
+    ours = None if stderrs[0] is None else [0.25] * len(best)
+    base = {"sealed": [0.375] * len(best), "sealed_stderr": ours and [0.1875] * len(best)}
+    found = {"experiment": "e0004", "search": 0.9722, "sealed": best, "sealed_stderr": ours, **told}
+    book.row("finalized", baseline={"search": 0.9527, **base, **told}, incumbent=found, gap=0.0)
+    line = headline(book.rows, PROGRAM)
+    assert line.startswith(f"{verb}: baseline")
+    assert "n = 450)" in line
+
+
+def test_the_sealed_score_is_told_with_its_error_and_count() -> None:
+    book = campaign()
+    told = {"search": 0.97, "sealed": [0.96, 0.98], "sealed_stderr": [0.003, 0.005], "sealed_n": [1450, 1450]}
+    book.row("finalized", baseline=told, incumbent={"experiment": "e0004", **told}, gap=0.0)
+    # 0.004 over the examples, 0.010 over the seeds
+    for text in (summary(book.rows, PROGRAM), page(book.rows, PROGRAM)):
+        assert "0.9700 ± 0.0108 (n = 1,450)" in text
+
+
 def test_the_summary_says_how_to_use_the_winner() -> None:
     told = summary(campaign().rows, PROGRAM)
     section = told.partition("## To use it: e0004")[2].partition("##")[0]
@@ -42,7 +78,7 @@ def test_nothing_won_is_said() -> None:
     book.experiment("e0001", 0.9300)
     book.finalize((0.9472, 0.9500), (0.9472, 0.9500))
     assert headline(book.rows, PROGRAM).startswith(
-        "nothing won: baseline 0.9527 stands after 1 experiment, sealed 0.9486, gap to search -0.0041, "
+        "nothing won: baseline 0.9527 stands after 1 experiment, sealed 0.9486 ± 0.0014, gap to search -0.0041, "
     )
 
 
@@ -113,7 +149,7 @@ def test_the_sealed_table_has_a_row_for_each_seed() -> None:
 def test_a_crash_on_sealed_data_is_left_out_of_the_mean() -> None:
     book = campaign()
     book.finalize((0.9472, 0.9500), (0.9667, None))
-    assert "| mean | 0.9486 | 0.9667 |" in summary(book.rows, PROGRAM)
+    assert "| mean | 0.9486 ± 0.0014 | 0.9667 |" in summary(book.rows, PROGRAM)
 
 
 def test_jobs_time_and_money_are_the_sums_of_the_bills() -> None:

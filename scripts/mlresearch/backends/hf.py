@@ -37,6 +37,20 @@ class Sighting:
     report: JobReport
 
 
+@dataclass(frozen=True)
+class Machine:
+    """Hardware of one flavor at its live price, in micro-dollars per minute. `accelerators` is 0 for a CPU.
+
+    `memory` is in bytes: of all accelerators together as the Hub lists it, or of the CPU; 0 when it can not be read.
+    """
+
+    flavor: str
+    micro_per_minute: int
+    accelerators: int
+    model: str
+    memory: int
+
+
 class HfBackend:
     """`endpoint` None is HF_ENDPOINT, else the public Hub.
 
@@ -58,6 +72,11 @@ class HfBackend:
         """Live prices in micro-dollars per minute. A flavor sold by another unit, or at no clear price, is left out."""
         with self._hub.talking("reading the hardware's prices"):
             return {item.name: item.unit_cost_micro_usd for item in self._hub.api.list_jobs_hardware() if _clear(item)}
+
+    def machines(self) -> builtins.list[Machine]:
+        """What can be rented, with its memory; a flavor without a clear price is left out, as in `prices`."""
+        with self._hub.talking("reading the hardware and its prices"):
+            return [_machine(item) for item in self._hub.api.list_jobs_hardware() if _clear(item)]
 
     def submit(self, spec: JobSpec) -> JobRef:
         """Start the job, or return the one with its label. BackendError: none was started; Unavailable: doubt."""
@@ -153,6 +172,20 @@ def _clear(item: JobHardwareInfo) -> bool:
     if item.unit_label != "minute" or type(micro) is not int or micro <= 0:
         return False
     return bool(abs(item.unit_cost_usd * 1_000_000 - micro) <= 1)
+
+
+def _machine(item: JobHardwareInfo) -> Machine:
+    device = item.accelerator
+    if device is None:
+        return Machine(item.name, item.unit_cost_micro_usd, 0, "CPU", _memory(item.ram))
+    count = int(device.quantity) if str(device.quantity).isdigit() else 0
+    return Machine(item.name, item.unit_cost_micro_usd, max(1, count), str(device.model), _memory(device.vram))
+
+
+def _memory(told: object) -> int:
+    """Bytes of a text such as `24 GB`, by the thousand: what a device shows is never less."""
+    found = re.fullmatch(r"([\d.]{1,9})\s*([GT])i?B", str(told).strip())
+    return round(float(found[1]) * {"G": 10**9, "T": 10**12}[found[2]]) if found and found[1].count(".") < 2 else 0
 
 
 def _label(info: JobInfo) -> str | None:

@@ -11,16 +11,14 @@ import re
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from mlresearch import envelope
 from mlresearch.backends import CANCELED, COMPLETED, FAILED, LOST, OOM, QUEUED, RUNNING, TIMEOUT, JobReport
 from mlresearch.backends.hf_spec import TIMEOUT_LABEL
 
 if TYPE_CHECKING:
     from huggingface_hub import JobInfo
 
-# The Hub bills while a job is Starting or Running, by the begun minute, and tells only how long a job was scheduled:
-# queue and start together. Its documentation's example was scheduled for 6 s. Five minutes leave room for a large
-# image; a longer wait was a queue, which is not billed.
-START_ALLOWANCE_S = 300
+START_ALLOWANCE_S = envelope.START_ALLOWANCE_S["hf"]
 
 STAGES = {
     "SCHEDULING": QUEUED,

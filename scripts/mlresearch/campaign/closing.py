@@ -13,6 +13,9 @@ from mlresearch.jobs import Order, Permission
 from mlresearch.seal import Seal
 from mlresearch.standing import BASELINE, Standing
 
+# how the `finalized` row names what each scoring run measured
+_SEALED = {"sealed": "value", "sealed_n": "n", "sealed_stderr": "stderr"}
+
 
 def finalize_step(root: str, permit: Permission | None = None) -> bool:
     """Start what the final evaluation needs now; True when the campaign is closed. Safe to repeat after a kill."""
@@ -112,15 +115,18 @@ def result(standing: Standing, approved: Seal) -> dict[str, Any]:
 
 
 def _scores(standing: Standing, name: str) -> dict[str, Any]:
-    """One value a seed; None for a run that counts and has no metric."""
+    """One value a seed; None for a run that counts and has no metric, and for what its log does not tell."""
     assert standing.final is not None
     seeds = dict.fromkeys(run["seed"] for run in standing.final["runs"])
-    found = {
-        purpose: [run["value"] for seed in seeds if (run := _run(standing, name, purpose, seed)) is not None]
+    trained, scored = (
+        [run for seed in seeds if (run := _run(standing, name, purpose, seed)) is not None]
         for purpose in ("final_train", "final_score")
+    )
+    return {
+        "search": standing.final["finalists"][name]["search"],
+        "fresh": [run["value"] for run in trained],
+        **{key: [run.get(told) for run in scored] for key, told in _SEALED.items()},
     }
-    search = standing.final["finalists"][name]["search"]
-    return {"search": search, "fresh": found["final_train"], "sealed": found["final_score"]}
 
 
 def _close(root: str) -> None:

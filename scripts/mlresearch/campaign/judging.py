@@ -74,7 +74,8 @@ def _baseline(root: str, experiment: Mapping[str, Any], approved: Seal) -> dict[
     crashed = [run for run in runs if run["value"] is None]
     if crashed:
         why = next(r["why"] for r in ledger.rows(root) if r["event"] == "measured" and r["job"] == crashed[0]["job"])
-        place = f"runs/jobs/{crashed[0]['job']}/log.txt"
+        job, is_here = crashed[0]["job"], approved.program["run"]["backend"] == "local"
+        place = f"runs/jobs/{job}/log.txt" if is_here else f"jobs.py logs --job {job}"
         _stop(root, f"the baseline gave no metric: {why} ({place})")
         raise GateError(
             f"the baseline gave no metric: {why} (read {place})",

@@ -32,6 +32,21 @@ class Stop:
     message: str
 
 
+def command_of(step: Step, next_experiment: int = 1) -> str:
+    """The literal command of a step, ready to run; files of an experiment live in a folder of its name."""
+    if step.do == "done":
+        return "campaign.py report"
+    if step.do == "person":
+        return "campaign.py status"
+    experiment = f" --experiment {step.experiment}" if step.experiment else ""
+    tails = {
+        "collect": " --wait 10m",
+        "plan": f" --file work/e{next_experiment:04d}/plan.json",
+        "analyse": f"{experiment} --file work/{step.experiment}/analysis.md",
+    }
+    return f"campaign.py {step.do}{tails.get(step.do, experiment)}"
+
+
 def seed_of(salt: str, index: int) -> int:
     """The seed number `index`: fixed by the approval, and not known before it."""
     return int(hashlib.sha256(f"{salt}:{index}".encode()).hexdigest()[:8], 16) % 2**31

@@ -7,12 +7,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from mlresearch import backends, durations, gates, jobs, ledger, money, seal, store
+from mlresearch import backends, durations, gates, jobs, ledger, money, placeholders, seal, store, tracking
 from mlresearch.backends import Backend, SourceFile
 from mlresearch.campaign import opening, rules, snapshots
 from mlresearch.envelope import Request
 from mlresearch.errors import EnvelopeBreach, GateError, UsageError, shown
 from mlresearch.jobs import Order, Permission, Submitted
+from mlresearch.jobs.order import PLACES
+from mlresearch.jobs.patience import Tell, silent
 from mlresearch.seal import Seal
 from mlresearch.standing import Standing
 
@@ -56,13 +58,13 @@ def _submit(root: str, name: str, permit: Permission | None) -> list[Submitted]:
 
 def start(root: str, approved: Seal, orders: list[Order], permit: Permission | None) -> list[Submitted]:
     """Submit in order; stop early when another process took the last free place, since that only means wait."""
-    backend = backend_of(root, approved)
+    engines = {name: backends.get(name, root) for name in {order.backend for order in orders}}
     started: list[Submitted] = []
     for order in orders:
         if permit is not None:
             permit(order)
         try:
-            started.append(jobs.submit(root, order, backend))
+            started.append(jobs.submit(root, order, engines[order.backend]))
         except EnvelopeBreach as breach:
             if breach.terminal:
                 raise
@@ -88,7 +90,8 @@ def training_order(
     """One training run: the experiment's bytes, the program's arguments, its configuration and a seed."""
     run = approved.program["run"]
     seed = rules.seed_of(approved.salt, seed_index)
-    args = [*_filled(run["args"], {"root": root, "out": "."}), run["seed_flag"], str(seed)]
+    places = {"root": root, **PLACES, **_repository(approved, name, seed)}
+    args = [*_filled(run["args"], places), run["seed_flag"], str(seed)]
     for parameter, value in experiment["config"].items():
         args += [run["parameters"][parameter]["flag"], str(value)]
     for flag, value in approved.program["scope"]["protected"].items():
@@ -108,14 +111,17 @@ def training_order(
 
 
 def scoring_order(root: str, approved: Seal, standing: Standing, train: Mapping[str, Any]) -> Order:
-    """One sealed measurement of a finished training run."""
+    """One sealed measurement of a finished training run: here, where it reads what does not leave this machine."""
     final, run = approved.program["goal"]["final"], approved.program["run"]
     places = {
         "root": root,
-        "out": ".",
+        **PLACES,
         "run": str(Path(root) / "runs" / "jobs" / train["job"] / "out"),
         "sealed": str(opening.sealed_folder(root)),
+        **_repository(approved, train["experiment"], train["seed"]),
     }
+    is_here = placeholders.scores_here(approved.program["goal"], run)
+    here = {"backend": placeholders.HERE, "flavor": placeholders.HERE_FLAVOR, "tracking": tracking.LOCAL}
     return Order(
         script=final["script"],
         args=tuple(_filled(final["args"], places)),
@@ -125,21 +131,30 @@ def scoring_order(root: str, approved: Seal, standing: Standing, train: Mapping[
         seed=train["seed"],
         train_job=train["job"],
         labels={"experiment": train["experiment"], "purpose": "final_score"},
-        **common(root, run),
+        **common(root, {**run, **(here if is_here else {})}),
     )
 
 
+def _repository(approved: Seal, experiment: str, seed: int) -> dict[str, str]:
+    found = placeholders.repo(approved.envelope.output_repos, approved.campaign, experiment, seed)
+    return {} if found is None else {"repo": found}
+
+
 def common(root: str, run: Mapping[str, Any]) -> dict[str, Any]:
-    # jobs here share one Trackio folder, so that one dashboard shows the campaign; elsewhere there is no such folder
-    env = {"TRACKIO_DIR": str(Path(root) / "runs" / "trackio")} if run["backend"] == "local" else {}
     return {
-        "env": env,
+        "env": tracking.variables(root, run),
+        "secrets": tuple({*tracking.secrets(run), *_tokens(run)}),
         "backend": run["backend"],
         "flavor": run["flavor"],
         "timeout_s": durations.parse(run["timeout"]),
         "deps": tuple(run["dependencies"]),
         "memory_mb": memory_mb(run["memory"]),
     }
+
+
+def _tokens(run: Mapping[str, Any]) -> tuple[str, ...]:
+    """A run that writes `{repo}` is given the Hub's token, and so is the scoring that reads it."""
+    return (placeholders.TOKEN,) if placeholders.has(run["args"], "repo") else ()
 
 
 def memory_mb(text: str | None) -> int | None:
@@ -171,12 +186,15 @@ def _sealed_code(root: str, standing: Standing) -> tuple[SourceFile, ...]:
     return files
 
 
-def collect(root: str, wait_s: float = 0.0) -> list[dict[str, Any]]:
-    """Settle ended jobs and read their metrics; with `wait_s`, until the next one ends. Returns the rows written."""
+def collect(root: str, wait_s: float = 0.0, tell: Tell = silent) -> list[dict[str, Any]]:
+    """Settle ended jobs and read their metrics; with `wait_s`, until the next one ends. Returns the rows written.
+
+    `tell` hears of a backend that does not answer while it is waited for.
+    """
     approved = seal.load(root)
     if approved is None:
         raise GateError("there is no approved campaign here", next_step="program.py show")
     engines = {
         name: backends.get(name, root) for name in {job["backend"] for job in ledger.standing(root).open.values()}
     }
-    return jobs.wait(root, engines, None, time.time() + wait_s)
+    return jobs.wait(root, engines, None, time.time() + wait_s, tell)

@@ -15,7 +15,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mlresearch import options, seal, store
-from mlresearch.errors import ResearchError, UsageError
+from mlresearch.broker.asking import ask
+from mlresearch.broker.reply import Reply, refusal
+from mlresearch.errors import ResearchError, UsageError, shown
 from mlresearch.options import Values
 from mlresearch.surface import SURFACE
 
@@ -25,11 +27,15 @@ SEEN_WITHIN_S = 600
 
 @dataclass(frozen=True)
 class Answer:
-    """`data` is what --json prints, `text` what a person reads; `code` is the exit status."""
+    """`data` is what --json prints, `text` what a person reads; `code` is the exit status.
+
+    `printed` is called once the reader has it.
+    """
 
     data: dict[str, Any]
     text: str = ""
     code: int = field(default=0)
+    printed: Callable[[], None] | None = None
 
 
 Handler = Callable[[Values], Answer]
@@ -55,7 +61,8 @@ def _call(
         return 0 if words else 2
     as_json = "--json" in words
     try:
-        return _print(_run(script, handlers, words), as_json)
+        reply = ask(script, words)
+        return _pass_on(reply) if reply is not None else _print(_run(script, handlers, words), as_json)
     except ResearchError as error:
         return refuse(error, as_json)
     except KeyboardInterrupt:
@@ -80,19 +87,26 @@ def _run(script: str, handlers: Mapping[str, Handler], words: list[str]) -> Answ
     return handlers[words[0]](options.parse(verbs[words[0]], words[1:]))
 
 
+def _pass_on(reply: Reply) -> int:
+    """What the broker ran answers as if it had run here."""
+    sys.stdout.write(reply.stdout)
+    sys.stderr.write(reply.stderr)
+    return reply.code
+
+
 def _print(answer: Answer, as_json: bool) -> int:
     if as_json:
         print(json.dumps(answer.data, ensure_ascii=False, sort_keys=True))
     elif answer.text:
         print(answer.text)
+    if answer.printed is not None:
+        sys.stdout.flush()
+        answer.printed()
     return answer.code
 
 
 def _refuse(error: ResearchError, as_json: bool) -> int:
-    if as_json:
-        print(json.dumps({"error": error.wrong, "allowed": error.allowed, "next": error.next_step}, ensure_ascii=False))
-    print(f"error: {error}", file=sys.stderr)
-    return error.exit_code
+    return _pass_on(refusal(error, as_json))
 
 
 def _fall_back(error: ResearchError, as_json: bool) -> int:
@@ -129,6 +143,16 @@ def bind_session(root: str) -> None:
     if session and time.time() - store.seen_at(session) > SEEN_WITHIN_S:
         told = "the guard's hook did not see this command, so hooks are off in this client"
         print(f"note: {told}; only the commands' own checks hold (README, What the hook does)", file=sys.stderr)
+
+
+def number(values: Values, name: str, default: int, least: int = 1, most: int = 100) -> int:
+    """A whole number that an option gives; raises UsageError outside `least` to `most`."""
+    given = values.text(name)
+    if given is None:
+        return default
+    if not (given.isascii() and given.isdigit() and len(given) < 7 and least <= int(given) <= most):
+        raise UsageError(f"--{name} is {shown(given)}", f"a whole number from {least} to {most}")
+    return int(given)
 
 
 def table(rows: list[list[str]], head: list[str]) -> str:

@@ -5,13 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from mlresearch import durations, ledger, money
-from mlresearch.campaign import closing, derived, judging, loop, opening, planning, running, state
-from mlresearch.campaign.rules import Step
+from mlresearch.campaign import derived, judging, loop, opening, planning, running, state
+from mlresearch.campaign.rules import command_of
 from mlresearch.cli import Answer, bind_session, main, project, project_or_here
 from mlresearch.cli.permission import permit
 from mlresearch.cli.progress import Progress
+from mlresearch.cli.watcher import sleep_text
+from mlresearch.cli.watching import tell
 from mlresearch.envelope import left
 from mlresearch.errors import LedgerError
+from mlresearch.jobs import news
 from mlresearch.options import Values
 
 
@@ -72,21 +75,6 @@ def status_text(data: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def command_of(step: Step, next_experiment: int = 1) -> str:
-    """The literal command of a step, ready to run; files of an experiment live in a folder of its name."""
-    if step.do == "done":
-        return "campaign.py report"
-    if step.do == "person":
-        return "campaign.py status"
-    experiment = f" --experiment {step.experiment}" if step.experiment else ""
-    tails = {
-        "collect": " --wait 10m",
-        "plan": f" --file work/e{next_experiment:04d}/plan.json",
-        "analyse": f"{experiment} --file work/{step.experiment}/analysis.md",
-    }
-    return f"campaign.py {step.do}{tails.get(step.do, experiment)}"
-
-
 def _next_command(campaign: state.Campaign) -> str:
     return command_of(campaign.next_step(), campaign.standing.next_experiment)
 
@@ -122,12 +110,14 @@ def submit(values: Values) -> Answer:
         {"job": done.job, "ceiling_usd": done.ceiling_micro / money.MICRO} for done in running.submit(root, name)
     ]
     told = ", ".join(job["job"] for job in started) or "nothing: no run is missing, or as many are open as allowed"
-    return Answer({"experiment": name, "started": started}, f"started {told}; next: campaign.py collect --wait 10m")
+    sleep_s = news.sleep_s(root)
+    data = {"experiment": name, "started": started, "sleep_s": sleep_s}
+    return Answer(data, f"started {told}; {sleep_text(sleep_s)}; next: campaign.py collect --wait 10m")
 
 
 def collect(values: Values) -> Answer:
     root, limit = project(), values.text("wait")
-    rows = running.collect(root, durations.parse(limit, "--wait") if limit else 0.0)
+    rows = running.collect(root, durations.parse(limit, "--wait") if limit else 0.0, tell)
     left_open = sorted(ledger.standing(root).open)
     measured = [row for row in ledger.rows(root) if row["event"] == "measured"]
     settled = {row["job"] for row in rows if row["event"] == "settled"}
@@ -165,10 +155,7 @@ def decide(values: Values) -> Answer:
 def finalize(values: Values) -> Answer:
     root = project_or_here()
     bind_session(root)
-    while state.finished(root) is None:
-        state.load(root)
-        if not closing.finalize_step(root):
-            running.collect(root, loop.WAIT_S)
+    loop.finalize(root, tell)
     return report(values)
 
 
@@ -197,7 +184,7 @@ def run_campaign(values: Values) -> Answer:
     root = project()
     bind_session(root)
     with Progress(quiet=values.flag("quiet") or values.flag("json")) as progress:
-        loop.run(root, progress.show, permit(root))
+        loop.run(root, progress.show, permit(root), tell)
     return report(values)
 
 

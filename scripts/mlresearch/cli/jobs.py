@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 from mlresearch import backends, durations, jobs, ledger, money
-from mlresearch.backends import Backend, JobRef
+from mlresearch.backends import JobRef
 from mlresearch.campaign.running import memory_mb
-from mlresearch.cli import Answer, main, project_or_here, table
+from mlresearch.cli import Answer, main, project_or_here, table, watcher
+from mlresearch.cli.watching import tell, wait
 from mlresearch.errors import BackendError, NotFound, Unavailable, UsageError
-from mlresearch.jobs import Order, census
+from mlresearch.jobs import Order, census, news
 from mlresearch.jobs.census import Stranger
+from mlresearch.jobs.order import placed
+from mlresearch.jobs.places import engines, place_of
 from mlresearch.options import Values
 
 
@@ -21,16 +24,16 @@ def submit(values: Values) -> Answer:
     root = project_or_here()
     backend = backends.get(values.need("backend"), root)
     done = jobs.submit(root, order_of(values, root), backend)
+    sleep_s = news.sleep_s(root, done.job)
     data = {
         "job": done.job,
         "job_id": done.ref.job_id,
         "url": done.ref.url,
         "ceiling_usd": done.ceiling_micro / money.MICRO,
+        "sleep_s": sleep_s,
     }
-    return Answer(
-        data,
-        f"{done.job} submitted, at most {money.show(done.ceiling_micro)}; next: jobs.py wait --job {done.job}",
-    )
+    told = f"{done.job} submitted, at most {money.show(done.ceiling_micro)}; {watcher.sleep_text(sleep_s)}"
+    return Answer(data, f"{told}; next: jobs.py wait --job {done.job}")
 
 
 def order_of(values: Values, root: str) -> Order:
@@ -41,8 +44,7 @@ def order_of(values: Values, root: str) -> Order:
         script=values.need("script"),
         flavor=values.need("flavor"),
         timeout_s=durations.parse(values.need("timeout")),
-        # as in program.md: a job runs in its own out folder
-        args=tuple(arg.replace("{out}", ".").replace("{root}", root) for arg in values.many("arg")),
+        args=tuple(placed(arg, root) for arg in values.many("arg")),
         deps=tuple(values.many("dep")),
         env=_pairs("--env", values.many("env")),
         secrets=tuple(values.many("secret")),
@@ -67,67 +69,50 @@ def _pairs(flag: str, texts: Iterable[str]) -> dict[str, str]:
     return pairs
 
 
-def engines(root: str) -> Mapping[str, Backend]:
-    """A backend for every open job."""
-    names = {held["backend"] for held in ledger.standing(root).open.values()}
-    return {name: backends.get(name, root) for name in names}
-
-
 def inspect(values: Values) -> Answer:
     root, job = project_or_here(), values.need("job")
-    place = _place(root, job, values.text("backend"))
-    backend = backends.get(place["backend"], root)
-    report = backend.inspect(JobRef(place["backend"], place["job_id"], None))
+    place = place_of(root, job, values.text("backend"))
+    backend = backends.get(place.backend, root)
+    report = backend.inspect(place)
     jobs.settle(root, job, backend)
     data = {"job": job, **{key: getattr(report, key) for key in report.__dataclass_fields__}}
     return Answer(data, f"{job} {report.stage} {durations.show(report.billed_s)} {report.message}".rstrip())
 
 
-def _place(root: str, job: str, backend: str | None = None) -> dict[str, Any]:
-    """Backend and id of a job of this ledger; raises NotFound for one that is not in it, or on another backend."""
-    found: dict[str, Any] = {}
-    for row in ledger.rows(root):
-        if row.get("job") == job and row["event"] == "reserved":
-            found = {"backend": row["backend"], "job_id": None}
-        elif row.get("job") == job and row["event"] in ("submitted", "adopted"):
-            found["job_id"] = row["job_id"]
-    if not found.get("job_id") or backend not in (None, found["backend"]):
-        where = f" on backend {backend}" if backend else ""
-        raise NotFound(f"no job {job!r} was started here{where}", "a job of this ledger", "jobs.py list")
-    return found
+def metrics(values: Values) -> Answer:
+    """Of a machine elsewhere while the job runs there; of a job here what its runner knew at the end."""
+    root, job = project_or_here(), values.need("job")
+    place = place_of(root, job, values.text("backend"))
+    load = _load(root, job, place)
+    return Answer({"job": job, "load": load}, "\n".join(f"{name} {value}" for name, value in load.items()))
+
+
+def _load(root: str, job: str, place: JobRef) -> dict[str, Any]:
+    backend = backends.get(place.backend, root)
+    if place.backend == "hf":
+        from mlresearch.backends.hf import HfBackend
+
+        found = HfBackend().metrics(place)
+        if found is None:
+            raise NotFound(f"{job} does not run now", "the load of a running job", f"jobs.py inspect --job {job}")
+        return dict(found)
+    report = backend.inspect(place)
+    if report.peak_memory_mb is None:
+        told = f"the load of {job} ({report.stage}) is not known here"
+        raise NotFound(told, "the peak memory of a job that has ended", f"jobs.py wait --job {job}")
+    return {"peak_memory_mb": report.peak_memory_mb, "seconds": report.billed_s}
 
 
 def logs(values: Values) -> Answer:
     root = project_or_here()
-    place = _place(root, values.need("job"), values.text("backend"))
-    lines = backends.get(place["backend"], root).logs(
-        JobRef(place["backend"], place["job_id"], None), values.flag("follow")
-    )
+    place = place_of(root, values.need("job"), values.text("backend"))
+    lines = backends.get(place.backend, root).logs(place, values.flag("follow"))
     if values.flag("json"):
         return Answer({"job": values.need("job"), "lines": list(lines)})
     for line in lines:
         sys.stdout.write(line + "\n")
         sys.stdout.flush()
     return Answer({})
-
-
-def wait(values: Values) -> Answer:
-    root, job = project_or_here(), values.text("job")
-    limit = values.text("for")
-    until = time.time() + (durations.parse(limit, "--for") if limit else durations.LONGEST_S)
-    if job is not None:
-        _place(root, job, values.text("backend"))
-    jobs.wait(root, engines(root), {job} if job else None, until)
-    ended = {row["job"]: row for row in ledger.rows(root) if row["event"] == "settled"}
-    open_jobs = sorted(ledger.standing(root).open)
-    rows = [ended[job]] if job and job in ended else []
-    data = {
-        "open": open_jobs,
-        "ended": rows if job else list(ended.values())[-20:],
-        "waiting": bool(job in open_jobs),
-    }
-    told = f"{job} is not over yet" if job in open_jobs else f"open: {', '.join(open_jobs) or 'none'}"
-    return Answer(data, f"{rows[0]['job']} {rows[0]['stage']}" if rows else told)
 
 
 def listing(values: Values) -> Answer:
@@ -168,13 +153,13 @@ def listing(values: Values) -> Answer:
 
 def cancel(values: Values) -> Answer:
     root, job = project_or_here(), values.need("job")
-    _place(root, job, values.text("backend"))
+    place_of(root, job, values.text("backend"))
     held = jobs.open_job(root, job)
     if held["job_id"] is None:
         raise NotFound(f"{job} has no id yet", "a job that has started", "jobs.py reconcile")
     backend = backends.get(held["backend"], root)
     backend.cancel(JobRef(held["backend"], held["job_id"], None))
-    jobs.wait(root, engines(root), {job}, time.time() + 15)
+    jobs.wait(root, engines(root), {job}, time.time() + 15, tell)
     return Answer({"job": job, "settled": job not in ledger.standing(root).open}, f"{job} canceled")
 
 
@@ -226,7 +211,7 @@ def _strangers(root: str) -> tuple[list[Stranger], dict[str, str]]:
 
 def run(argv: list[str] | None = None) -> int:
     handlers = {
-        "submit": submit, "inspect": inspect, "logs": logs, "wait": wait, "list": listing, "cancel": cancel,
-        "hardware": hardware, "reconcile": reconcile,
+        "submit": submit, "inspect": inspect, "metrics": metrics, "logs": logs, "wait": wait, "list": listing,
+        "cancel": cancel, "hardware": hardware, "reconcile": reconcile, "watch": watcher.watch, "news": watcher.news,
     }  # fmt: skip
     return main("jobs.py", handlers, argv)

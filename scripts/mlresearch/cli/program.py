@@ -10,9 +10,12 @@ from mlresearch import durations, ledger, money, program, seal, store
 from mlresearch.campaign import approval
 from mlresearch.campaign.rules import final_runs
 from mlresearch.cli import Answer, main, project, project_or_here, record_session
-from mlresearch.envelope import Spent, left
+from mlresearch.envelope import START_ALLOWANCE_S, Spent, left
 from mlresearch.errors import UsageError
+from mlresearch.guard.situations import Machine
+from mlresearch.jobs.prices import FREE_BACKENDS
 from mlresearch.options import Values
+from mlresearch.pipeline import drafting
 from mlresearch.program import Program
 
 TEMPLATE = Path(__file__).parents[3] / "program.template.md"
@@ -27,8 +30,9 @@ def init(values: Values) -> Answer:
 
 
 def check(values: Values) -> Answer:
-    read = program.load(project())
-    notes = warnings(read)
+    root = project()
+    read = program.load(root)
+    notes = [] if _task(root) else warnings(read)
     told = "\n".join([f"program.md is in order; digest {read.digest[:16]}", *notes])
     return Answer({"ok": True, "digest": read.digest, "notes": notes}, told)
 
@@ -37,12 +41,14 @@ def show(values: Values) -> Answer:
     root = project()
     read = program.load(root)
     state = seal.state(root, seal.load(root), time.time())
+    ceiling = ceiling_micro(read)
     data = {
         "root": root,
         "state": state,
         "digest": read.digest,
         "limits": read.limits,
         "worst_case_usd": approval.worst_case_micro(read) / money.MICRO,
+        "one_run_usd": None if ceiling is None else ceiling / money.MICRO,
         "left": _left(root, read),
     }
     return Answer(data, _shown(root, read, state))
@@ -63,6 +69,7 @@ def _shown(root: str, read: Program, state: str) -> str:
         f"jobs          at most {limits.max_jobs}, {limits.max_parallel} at once",
         f"job time      at most {durations.show(limits.max_walltime_s)}, {durations.show(limits.max_timeout_s)} each",
         f"room          {_room(read)}",
+        f"one run       {_one_run(read)}",
         f"where         {', '.join(limits.backends) or 'nowhere'} on {', '.join(limits.allowed_flavors) or 'nothing'}",
         f"publishes to  {', '.join(limits.output_repos) or 'nothing'}",
         f"deletes       {'what is in there' if limits.allow_deletes else 'nothing'}",
@@ -71,10 +78,21 @@ def _shown(root: str, read: Program, state: str) -> str:
         f"left          {_left(root, read)}",
         f"digest        {read.digest[:16]}",
     ]
-    lines += warnings(read)
+    lines = _of_task(lines, _task(root)) if _task(root) else [*lines, *warnings(read)]
     if state != "sealed":
         lines.append(f"to approve: program.py approve --digest {read.digest[:16]}")
     return "\n".join(lines)
+
+
+def _task(root: str) -> str | None:
+    """The task that program.md was drafted for: it has no experiments, and each of its jobs its own time limit."""
+    return drafting.task_of(seal.read_program(root) or "")
+
+
+def _of_task(lines: list[str], task: str | None) -> list[str]:
+    left_out = ("room ", "one run ", "experiments ")
+    kept = [line for line in lines if not line.startswith(left_out)]
+    return [kept[0], f"task          {task}: pipeline.py status", *kept[1:]]
 
 
 def _scope(read: Program) -> list[str]:
@@ -101,6 +119,29 @@ def _room(read: Program) -> str:
     )
 
 
+def _one_run(read: Program) -> str:
+    """What is reserved for each run: its timeout and what a start may take beside it."""
+    run = read.blocks["Run"]
+    timeout_s = durations.parse(run["timeout"])
+    start_s = START_ALLOWANCE_S.get(run["backend"], 0)
+    told = f"on {run['backend']} {run['flavor']} for {durations.show(timeout_s)}"
+    told += f" and a start of {durations.show(start_s)}" if start_s else ""
+    ceiling = ceiling_micro(read)
+    if ceiling is None:
+        return f"{told}; its price was not read today: jobs.py hardware --backend {run['backend']}"
+    return f"at most {money.show(ceiling)} {told}"
+
+
+def ceiling_micro(read: Program) -> int | None:
+    """The most one run can cost at the price that was read last; None for a price that was not read today."""
+    run = read.blocks["Run"]
+    backend = run["backend"]
+    known = Machine("", None, "", time.time()).prices().get(backend, {})
+    price = 0 if backend in FREE_BACKENDS else known.get(run["flavor"])
+    reserved_s = durations.parse(run["timeout"]) + START_ALLOWANCE_S.get(backend, 0)
+    return None if price is None else money.job_ceiling(1, reserved_s, price)
+
+
 def _final_jobs(read: Program) -> int:
     return final_runs({"goal": read.blocks["Goal"], "criteria": read.blocks["Keep or discard"]})
 
@@ -110,6 +151,11 @@ def warnings(read: Program) -> list[str]:
     rule, limits = read.blocks["Keep or discard"], read.envelope
     final = _final_jobs(read)
     least = rule["baseline_seeds"] + 1 + rule["confirm_seeds"] + final
+    ceiling = ceiling_micro(read) or 0
+    if ceiling * min(limits.max_parallel, least) > limits.max_usd_micro:
+        fit = limits.max_usd_micro // ceiling
+        told = f"{money.show(limits.max_usd_micro)} holds the reservations of {fit} runs at a time, not of max_parallel"
+        return [f"note          {told}"]
     if limits.max_jobs >= least:
         return []
     needs = f"{rule['baseline_seeds']} for the baseline, {1 + rule['confirm_seeds']} an experiment, {final} at the end"
@@ -120,7 +166,8 @@ def approve(values: Values) -> Answer:
     root = project()
     done = approval.approve(root, values.need("digest"))
     record_session(root)
-    return Answer(done, f"approved campaign {done['campaign']}: at most {done['worst_case']}; next: campaign.py start")
+    following = "pipeline.py next" if _task(root) else "campaign.py start"
+    return Answer(done, f"approved campaign {done['campaign']}: at most {done['worst_case']}; next: {following}")
 
 
 def revoke(values: Values) -> Answer:

@@ -38,6 +38,23 @@ def own_command(text: str, listed: list[Command], cwd: str, situation: Situation
     return own if own is not None and own.canonical else None
 
 
+# variables that choose which code runs, which server is asked or where approvals are looked for
+STEERING = (
+    "ALL_PROXY", "CURL_CA_BUNDLE", "DYLD_", "HF_", "HOME", "HTTPS_PROXY", "HTTP_PROXY", "HUGGING", "LD_",
+    "ML_RESEARCH_", "PATH", "PYTHON", "REQUESTS_CA_BUNDLE", "SSL_", "UV_", "VIRTUAL_ENV", "XDG_",
+)  # fmt: skip
+
+
+def steered(listed: list[Command]) -> str:
+    """The variable that a call sets for one of our commands, and that would lead it astray; empty for none."""
+    for command in listed:
+        written = [word.raw.partition("=")[0] for word in command.argv if "=" in word.raw]
+        for variable in [variable for variable, _ in command.assigns] + written:
+            if variable.upper().startswith(STEERING) and variable.isidentifier():
+                return variable
+    return ""
+
+
 def _rebuilt(written: list[Command]) -> str:
     parts = []
     for command in written:
@@ -56,10 +73,8 @@ def _is_plain(command: Command, cwd: str, situation: Situation) -> bool:
 
 
 def _is_free(text: str | None, cwd: str, situation: Situation) -> bool:
-    work = situation.root + "/work"
-    return text == "/dev/null" or (
-        text is not None and bool(situation.root) and is_under(os.path.realpath(os.path.join(cwd, text)), work)
-    )
+    work = (situation.root or os.path.realpath(cwd)) + "/work"
+    return text == "/dev/null" or (text is not None and is_under(os.path.realpath(os.path.join(cwd, text)), work))
 
 
 def _keeps(command: Command, cwd: str, situation: Situation) -> bool:

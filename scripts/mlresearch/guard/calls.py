@@ -18,12 +18,12 @@ NONE, DRAFT, CHANGED, EXPIRED, SEALED = "none", "draft", "changed", "expired", "
 
 
 class Call:
-    """One tool call as the client describes it."""
+    """One tool call as the client describes it; `agent` is the subagent that makes it, "" for the session itself."""
 
-    __slots__ = ("cwd", "input", "tool")
+    __slots__ = ("agent", "cwd", "input", "tool")
 
-    def __init__(self, tool: str, tool_input: Mapping[str, Any], cwd: str) -> None:
-        self.tool, self.input, self.cwd = tool, tool_input, cwd
+    def __init__(self, tool: str, tool_input: Mapping[str, Any], cwd: str, agent: str = "") -> None:
+        self.tool, self.input, self.cwd, self.agent = tool, tool_input, cwd, agent
 
 
 class Outside:

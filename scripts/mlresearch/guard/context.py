@@ -1,4 +1,4 @@
-"""What a session is told when it starts, resumes or was compacted: where the campaign stands and the next command.
+"""What a session is told when it starts, resumes or was compacted: where the campaign or task stands, what comes next.
 
 Runs as a hook, so it keeps the hook's rules: standard library, any Python from 3.9, silent when there is nothing to
 say. The same state gives the same text; it holds no clock. Also finds the real interpreter once, because a version
@@ -12,7 +12,7 @@ import os
 import sys
 import time
 
-from mlresearch import durations, ledger, money, seal, store
+from mlresearch import durations, ledger, money, presence, seal, store
 from mlresearch.envelope import left
 from mlresearch.errors import ResearchError
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from mlresearch.standing import Standing
 
 LONGEST = 1200
+TAIL = 65536  # bytes of a task's record that are read
 TOKENS = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HUGGINGFACE_HUB_TOKEN")
 
 
@@ -58,12 +59,48 @@ def prepare() -> None:
 
 
 def text(cwd: str, session_id: str) -> str:
-    """The state of the campaign that the folder or the session belongs to; empty when there is none."""
+    """The state of the campaign or task that the folder or the session belongs to; empty when there is none."""
     root = seal.open_root(cwd)
     if root is None or seal.load(root) is None:
         root = store.session_root(session_id) or root
-    if root is None:
+    task = open_task(root or cwd)
+    if task:
+        return _of_task(root or cwd, task)
+    return _of_campaign(root) if root is not None else ""
+
+
+def open_task(root: str) -> str:
+    """The task here that was begun last, while nobody has finalized it; empty when there is none."""
+    runs = os.path.join(root, "runs")
+    try:
+        records = [os.path.join(runs, name, "journal.jsonl") for name in os.listdir(runs)]
+    except OSError:
         return ""
+    newest = max((path for path in records if os.path.isfile(path)), key=os.path.getmtime, default="")
+    return os.path.basename(os.path.dirname(newest)) if newest and _goes_on(newest) else ""
+
+
+def _goes_on(record: str) -> bool:
+    """Whether a task's last whole row is not its end; the row of an end is short."""
+    with open(record, "rb") as file:
+        file.seek(max(0, os.path.getsize(record) - TAIL))
+        lines = file.read().split(b"\n")[:-1]
+    return bool(lines) and b'"event": "finalized"' not in lines[-1]
+
+
+def _of_task(root: str, task: str) -> str:
+    approved = seal.load(root)
+    state = seal.state(root, approved, time.time())
+    lines = [f"ml-research: the task {task} is open in {root}; its record is runs/{task}/, its files are work/{task}/."]
+    if approved is not None and state == "sealed":
+        standing = ledger.standing(root)
+        lines.append(_spending(approved, standing))
+        lines.append(_limits(approved))
+    lines.append(f"Next: run pipeline.py next --task {task}, and do what it says.")
+    return "\n".join([*lines, *_credentials(root)])
+
+
+def _of_campaign(root: str) -> str:
     approved = seal.load(root)
     state = seal.state(root, approved, time.time())
     if approved is None:
@@ -87,20 +124,30 @@ def _told(approved: Seal, standing: Standing) -> str:
     counts = ", ".join(f"{count} {state}" for state, count in sorted(standing.counts.items())) or "none decided"
     undecided = ", ".join(f"{name} ({item['stage']})" for name, item in sorted(standing.experiments.items()))
     lines.append(f"Experiments: {counts}; undecided: {undecided[:200] or 'none'}.")
-    lines.append(
-        f"Open jobs: {', '.join(sorted(standing.open))[:120] or 'none'}. "
-        f"Left: {left(approved.envelope, standing.spent())}."
-    )
+    lines.append(_spending(approved, standing))
     if standing.stopped:
         lines.append(f"Stopped ({standing.stopped['reason']}): {standing.stopped['message'][:200]}")
     lines.append(_limits(approved))
     lines.append("Numbers come from the ledger. Next: run campaign.py next, and do what it says.")
-    exposed = _exposed_tokens()
+    return "\n".join([*lines, *_credentials(approved.root)])
+
+
+def _spending(approved: Seal, standing: Standing) -> str:
+    still = ", ".join(sorted(standing.open))[:120] or "none"
+    return f"Open jobs: {still}. Left: {left(approved.envelope, standing.spent())}."
+
+
+def _credentials(root: str) -> list[str]:
+    """Who holds the token, and where it lies open; the hook runs outside the sandbox and can not see one."""
+    exposed, told = _exposed_tokens(), []
+    if presence.is_served(root):
+        told.append("Broker mode: a process that the person started holds the token and runs the campaign's commands.")
     if exposed:
-        lines.append(
-            f"Note: {exposed} is readable by this session's shell; README, Credentials, says how to close that."
+        told.append(
+            f"Note: {exposed} is readable by this session's shell unless its sandbox denies it; "
+            "README, Credentials, says how to close that."
         )
-    return "\n".join(lines)
+    return told
 
 
 def _limits(approved: Seal) -> str:

@@ -35,13 +35,20 @@ _WAYS = {
     "send": "hub.py upload inside output_repos",
     "own": "the package's commands",
 }
-
-
+_UNSTEERED = "the command alone, without a variable before it; a person sets those in their own terminal"
+# agents of this plugin that only look, whatever is approved
+READERS = ("ml-research:researcher", "ml-research:critic")
 LONGEST_SHORT_WAY = 20_000
 
 
 def decide(call: Call, situation: Situation) -> Verdict:
     """The verdict on a call; odd input of a known tool raises nothing: it counts as unreadable."""
+    if call.agent in READERS:
+        from mlresearch.guard import readers
+
+        told = readers.refusal(call, situation)
+        if told:
+            return Verdict(DENY, told)
     known = table()["tools"]
     if call.tool in known["shell"]:
         text = call.input.get(known["shell"][call.tool])
@@ -95,7 +102,9 @@ def _own(text: str, listed: list[Command], cwd: str, judge: Judge) -> Verdict:
 
     own = alone.own_command(text, listed, cwd, judge.situation)
     if own is None:
-        return _answer(judge.found, judge.situation)
+        name = alone.steered(listed)
+        told = [Finding("form read", f"{name} may lead the command astray", _UNSTEERED)] if name else []
+        return _answer(judge.found + told, judge.situation)
     rest = _answer([found for found in judge.found if not found.kind.startswith("form")], judge.situation)
     return ours.verdict(own, judge.situation) if rest.decision == SILENT else rest
 

@@ -76,7 +76,8 @@ def _decided(payload: dict[str, Any], session: str, places: list[str]) -> Verdic
     tool, tool_input, cwd = payload.get("tool_name"), payload.get("tool_input"), payload.get("cwd")
     if not isinstance(tool, str) or not isinstance(tool_input, dict) or not isinstance(cwd, str) or "\0" in cwd:
         raise ValueError("the call has no readable tool_name, tool_input or cwd")
-    call = Call(tool, tool_input, cwd)
+    agent = payload.get("agent_type")
+    call = Call(tool, tool_input, cwd, agent if isinstance(agent, str) else "")
     found = situations.find(places, session, time.time())
     verdict, by = decide(call, found), found
     if found.root:

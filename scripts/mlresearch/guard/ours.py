@@ -13,7 +13,6 @@ from mlresearch import durations, envelope, money, options
 from mlresearch.errors import ResearchError
 from mlresearch.guard.calls import ALLOW, ASK, CHANGED, DENY, DRAFT, EXPIRED, NONE, SEALED, SILENT, Finding, Verdict
 from mlresearch.guard.table import is_python
-from mlresearch.options import Option, Verb
 from mlresearch.surface import SURFACE
 
 TYPE_CHECKING = False
@@ -21,22 +20,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from mlresearch.guard.calls import Situation
-    from mlresearch.options import Values
+    from mlresearch.options import Values, Verb
     from mlresearch.seal import Seal
 
 _RUNNERS = (("uv", "run"), ("uv", "run", "--quiet"), ("uv", "run", "-q"))
-_REPO = (
-    Option("--repo-id", "the repository", "R", required=True),
-    Option("--repo-type", "what it holds", choices=("model", "dataset", "space")),
-    Option("--path", "one file or folder", "P", many=True),
-)
-_HUB_VERBS = (
-    Verb("list", "read", "what a repository holds", _REPO),
-    Verb("read", "read", "one file's text", _REPO),
-    Verb("upload", "write", "put files into a repository of output_repos", _REPO),
-    Verb("delete", "write", "remove files, where allow_deletes says so", _REPO),
-)
-VERBS: dict[str, dict[str, Verb]] = {"hub.py": {verb.name: verb for verb in _HUB_VERBS}, **SURFACE}
 _UNAPPROVED = {
     DRAFT: "program.md is not approved",
     CHANGED: "program.md differs from what was approved",
@@ -74,7 +61,7 @@ def find(words: Sequence[str | None], cwds: Sequence[str], situation: Situation)
             continue
         script, rest = os.path.basename(word), list(words[place + 1 :])
         is_real = any(_is_ours(word, cwd, situation.plugin_root) for cwd in cwds)
-        verbs = VERBS.get(script, {})
+        verbs = SURFACE.get(script, {})
         given = next((text for text in rest if text is not None and text in verbs), None)
         if not is_real and (given is None or verbs[given].access in ("read", "book")):
             return None
@@ -102,7 +89,7 @@ def findings(own: Own) -> list[Finding]:
     if own.access in ("spend", "approve", "write"):
         return [Finding("form " + own.access, f"{own.told} is not alone in its call in the allowed form", form(own))]
     if own.verb is None and own.arguments and own.arguments[0] not in ("--help", "-h"):
-        return [Finding("form read", f"{own.script} has no such verb", ", ".join(VERBS.get(own.script, ())))]
+        return [Finding("form read", f"{own.script} has no such verb", ", ".join(SURFACE.get(own.script, ())))]
     return []
 
 
@@ -133,6 +120,8 @@ def verdict(own: Own, situation: Situation) -> Verdict:
 def _approval(own: Own) -> str:
     if own.script == "program.py":
         return f"{own.told}: only a person may do this. Read program.py show first; yes makes it hold."
+    if own.script == "broker.py":
+        return f"{own.told}: a person starts it in their own terminal, where the token is"
     return f"{own.told} approves and runs a free campaign on this machine, in a folder that it makes"
 
 
@@ -203,8 +192,13 @@ def _request(own: Own, values: Values, situation: Situation, seal: Seal) -> enve
             "a flavor with a price",
             f"jobs.py hardware --backend {backend}",
         )
-    ceiling = money.job_ceiling(1, timeout_s, price)
-    return envelope.Request(backend, flavor, timeout_s, timeout_s, ceiling, _is_final(own))
+    reserved_s = timeout_s + _start_s(backend)
+    ceiling = money.job_ceiling(1, reserved_s, price)
+    return envelope.Request(backend, flavor, timeout_s, reserved_s, ceiling, _is_final(own))
+
+
+def _start_s(backend: str) -> int:
+    return envelope.START_ALLOWANCE_S.get(backend, 0)
 
 
 def _check_submit(values: Values, seal: Seal) -> None:
@@ -234,7 +228,7 @@ def _one_off(own: Own, values: Values, situation: Situation) -> Verdict:
     except ResearchError as error:
         return Verdict(ASK, f"submit will refuse this: {error}")
     price = _price(situation, backend, flavor)
-    ceiling = None if price is None else money.job_ceiling(1, timeout_s, price)
+    ceiling = None if price is None else money.job_ceiling(1, timeout_s + _start_s(backend), price)
     cost = f"at most {money.show(ceiling)}" if ceiling is not None else "price unknown here"
     if cap is not None:
         cost += f", one-off limit {money.show(cap)}"
@@ -246,7 +240,8 @@ def _one_off(own: Own, values: Values, situation: Situation) -> Verdict:
 
 def _hub(own: Own, values: Values, situation: Situation) -> Verdict:
     if situation.state == NONE:
-        return Verdict(ASK, f"{own.told} changes {values.text('repo_id')} on the Hub")
+        paths = ", ".join(values.many("path"))
+        return Verdict(ASK, f"{own.told} changes {values.text('repo_id')} on the Hub: {paths}")
     if situation.state in _UNAPPROVED:
         return Verdict(DENY, f"{_UNAPPROVED[situation.state]}, so {own.told} may not write; next: {_APPROVE}")
     seal = situation.seal

@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 COMMAND_VARIABLES = frozenset(("BROWSER", "EDITOR", "GIT_ASKPASS", "GIT_EDITOR", "GIT_EXTERNAL_DIFF", "GIT_PAGER",
-                               "GIT_SEQUENCE_EDITOR", "GIT_SSH", "GIT_SSH_COMMAND", "LESSOPEN", "MANPAGER", "PAGER",
-                               "PROMPT_COMMAND", "PS0", "PS1", "PS2", "PS4", "SSH_ASKPASS", "SUDO_ASKPASS",
-                               "VISUAL"))  # fmt: skip
+                               "GIT_SEQUENCE_EDITOR", "GIT_SSH", "GIT_SSH_COMMAND", "LESSOPEN", "MANPAGER",
+                               "ML_RESEARCH_NOTIFY", "PAGER", "PROMPT_COMMAND", "PS0", "PS1", "PS2", "PS4",
+                               "SSH_ASKPASS", "SUDO_ASKPASS", "VISUAL"))  # fmt: skip
 
 
 def prefixed(command: Command) -> list[Inner]:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
 
 from mlresearch.backends import JobRef, JobSpec, SourceFile
 from mlresearch.errors import UsageError
+
+# `{out}` and `{src}` in an argument: a job runs in its out folder, beside the files that travel with it
+PLACES: Mapping[str, str] = {"out": ".", "src": "../src"}
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,18 @@ class Submitted:
     job: str
     ref: JobRef
     ceiling_micro: int
+
+
+def placed(arg: str, root: str) -> str:
+    """An argument with its placeholders filled in, as in program.md."""
+    for name, place in {**PLACES, "root": root}.items():
+        arg = arg.replace("{" + name + "}", place)
+    return arg
+
+
+def args_sha256(args: Sequence[str]) -> str:
+    """What tells in the ledger whether two jobs had the same arguments; not the arguments, one may be private."""
+    return sha256("\0".join(args).encode()).hexdigest()
 
 
 def source_files(order: Order) -> tuple[SourceFile, ...]:

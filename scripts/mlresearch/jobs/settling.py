@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ from mlresearch import ledger, money, seal
 from mlresearch.backends import COMPLETED, ENDED, LOST, Backend, JobRef, JobReport
 from mlresearch.errors import BackendError, NotFound, ResearchError, Unavailable
 from mlresearch.jobs import intents
+from mlresearch.jobs.patience import Patience, Tell, silent
 from mlresearch.ledger import Transaction
 from mlresearch.metrics import Reading, read
 from mlresearch.standing import Standing
@@ -44,12 +45,14 @@ def reconcile(root: str, backends: Mapping[str, Backend]) -> list[Row]:
     return survey(root, backends).require()
 
 
-def survey(root: str, backends: Mapping[str, Backend]) -> Outcome:
-    """Adopt, release and settle every open job of these backends; one that can not be asked for holds up no other."""
+def survey(root: str, backends: Mapping[str, Backend], only: str | None = None) -> Outcome:
+    """Adopt, release and settle every open job of these backends, or one; trouble with one holds up no other."""
     written: list[Row] = []
     troubles: dict[str, ResearchError] = {}
     for job, held in ledger.standing(root).open.items():
         backend = backends.get(held["backend"])
+        if only not in (None, job):
+            continue
         if backend is None:  # reserved by another process since the caller looked
             continue
         try:
@@ -98,8 +101,8 @@ def settle(root: str, job: str, backend: Backend) -> Row | None:
     report = _report(backend, ref, held)
     if report is None or report.stage not in ENDED:
         return None
-    pattern = _pattern(root, held)
-    reading = read(_log(backend, ref), pattern or NOTHING)
+    pattern = metric_pattern(root, held)
+    reading = _reading(backend, ref, report, pattern or NOTHING)
     with ledger.transaction(root) as tx:
         if job not in tx.standing.open:
             return None
@@ -121,11 +124,17 @@ def _report(backend: Backend, ref: JobRef, held: Row) -> JobReport | None:
         return JobReport(LOST, None, None, None, None, 0, error.wrong, None)
 
 
-def _log(backend: Backend, ref: JobRef) -> Iterable[str]:
+def _reading(backend: Backend, ref: JobRef, report: JobReport, pattern: str) -> Reading:
+    """What the log says; nothing for a log that is gone, or its job would stay open for ever.
+
+    One that is missing right after the job's end may still come, and holds the metric: NotFound is raised on.
+    """
     try:
-        return backend.logs(ref)
+        return read(backend.logs(ref), pattern)
     except NotFound:
-        return ()
+        if report.ended_at is not None and time.time() - report.ended_at < backend.certain_after_s:
+            raise
+        return read((), pattern)
 
 
 def _measure(tx: Transaction, job: str, held: Row, report: JobReport, reading: Reading) -> None:
@@ -138,6 +147,8 @@ def _measure(tx: Transaction, job: str, held: Row, report: JobReport, reading: R
         value=reading.value if completed else None,
         stage=report.stage,
         exit_code=report.exit_code,
+        n=reading.n if completed else None,
+        stderr=reading.stderr if completed else None,
         why=reading.why if completed else f"{report.stage}: {report.message}"[:300],
         log_sha256=reading.log_sha256,
     )
@@ -161,7 +172,7 @@ def _bill(held: Row, report: JobReport) -> Row:
     }
 
 
-def _pattern(root: str, held: Row) -> str | None:
+def metric_pattern(root: str, held: Row) -> str | None:
     """How to find the metric, or None for a job that is no run of the open campaign."""
     approved = seal.load(root)
     if held["purpose"] == "free" or approved is None or approved.campaign != held["campaign"]:
@@ -180,16 +191,25 @@ def _is_measured(standing: Standing, held: Row, job: str) -> bool:
     return any(run["job"] == job for run in runs)
 
 
-def wait(root: str, backends: Mapping[str, Backend], jobs: set[str] | None, until: float) -> list[Row]:
-    """Settle until one of `jobs` (any open job when None) has ended or the clock passes `until`."""
+def wait(
+    root: str, backends: Mapping[str, Backend], jobs: set[str] | None, until: float, tell: Tell = silent
+) -> list[Row]:
+    """Settle until one of `jobs` (any open job when None) has ended or the clock passes `until`.
+
+    A backend that does not answer is asked again, see `Patience`; what waiting does not mend is raised at once.
+    """
+    patience = Patience(until, tell)
     pause, longest = 0.05, 5.0 if any(backend.name != "local" for backend in backends.values()) else 0.2
     while True:
-        written = reconcile(root, backends)
+        done = survey(root, backends)
         open_jobs = set(ledger.standing(root).open)
         wanted = open_jobs if jobs is None else open_jobs & jobs
-        if (written and jobs is None) or not wanted or time.time() >= until:
-            return written
-        time.sleep(min(pause, max(0.0, until - time.time())))
+        if not wanted or (done.rows and jobs is None):
+            return done.rows
+        at_least = patience.bear({job: error for job, error in done.troubles.items() if job in wanted})
+        if time.time() >= until:
+            return done.rows
+        time.sleep(min(max(pause, at_least), max(0.0, until - time.time())))
         pause = min(pause * 1.3, longest)
 
 

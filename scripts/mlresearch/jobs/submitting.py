@@ -9,13 +9,13 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 
-from mlresearch import envelope, invariant, ledger, money, redact, seal, store
+from mlresearch import envelope, invariant, ledger, money, redact, seal, store, tracking
 from mlresearch.backends import Backend, SourceFile
 from mlresearch.envelope import Envelope, Request
 from mlresearch.errors import BackendError, EnvelopeBreach, Refused, SealError, UsageError
-from mlresearch.invariant import Paid
+from mlresearch.invariant import Fault, Paid
 from mlresearch.jobs import intents, prices
-from mlresearch.jobs.order import Order, Submitted, source_files, spec
+from mlresearch.jobs.order import Order, Submitted, args_sha256, source_files, spec
 from mlresearch.jobs.prices import FREE_BACKENDS
 from mlresearch.ledger import Transaction
 from mlresearch.seal import Seal
@@ -28,14 +28,18 @@ def submit(root: str, order: Order, backend: Backend, now: float | None = None) 
     Any other failure leaves the reservation standing until `reconcile` has asked the backend for the label.
     """
     files = source_files(order)
+    _must_find_companions(order, files)
     _must_be_approved(root, order, now or time.time())
     if order.backend not in FREE_BACKENDS:
-        invariant.require(_paid(root, order, files))
+        invariant.require(paid(root, order, files))
+    elif order.secrets:
+        invariant.require_allowed_writes(paid(root, order, files))
     reserved_s = order.timeout_s + backend.start_allowance_s
     ceiling = money.job_ceiling(1, reserved_s, _price(backend, order.flavor))
     request = Request(order.backend, order.flavor, order.timeout_s, reserved_s, ceiling, order.is_final)
     order = replace(order, namespace=backend.namespace(order.namespace))
-    with _reserved(root, order, request, now or time.time()) as (job, label):
+    carried = {file.path: file.sha256 for file in files}
+    with _reserved(root, order, request, carried, now or time.time()) as (job, label):
         try:
             ref = backend.submit(spec(order, files, job, label))
         except (BackendError, Refused) as error:
@@ -45,7 +49,15 @@ def submit(root: str, order: Order, backend: Backend, now: float | None = None) 
     return Submitted(job, ref, ceiling)
 
 
-def _paid(root: str, order: Order, files: tuple[SourceFile, ...]) -> Paid:
+def faults(root: str, order: Order) -> list[Fault]:
+    """What a submit would refuse in the job itself, before it asks a provider; UsageError for a script that is none."""
+    files = source_files(order)
+    if order.backend in FREE_BACKENDS and not order.secrets:
+        return invariant.companion_faults([file.path for file in files], order.args)
+    return invariant.faults(paid(root, order, files))
+
+
+def paid(root: str, order: Order, files: tuple[SourceFile, ...]) -> Paid:
     """Without a program a person answers for the one job: it may write any repository that it names."""
     approved = seal.load(root)
     limits = approved.envelope if approved is not None else None
@@ -60,7 +72,17 @@ def _paid(root: str, order: Order, files: tuple[SourceFile, ...]) -> Paid:
         writable=lambda repo: limits is None or envelope.repo_allowed(limits, repo),
         exists=lambda path: os.path.exists(os.path.join(root, path)),
         holds_secret=redact.from_environment(order.secrets).finds,
+        may_publish=lambda space: approved is None or space == tracking.public_space(approved.program["run"]),
+        is_evaluation=order.purpose == "final_score",
     )
+
+
+def _must_find_companions(order: Order, files: tuple[SourceFile, ...]) -> None:
+    """A free job too: it would end at once for a file that lies elsewhere than its argument says."""
+    found = invariant.companion_faults([file.path for file in files], order.args)
+    if found:
+        told = "; ".join(f"{fault.where}: {fault.wrong}" for fault in found)
+        raise UsageError(told, ", ".join(fault.allowed for fault in found), found[0].next_step)
 
 
 def _must_be_approved(root: str, order: Order, now: float) -> None:
@@ -93,8 +115,10 @@ def _price(backend: Backend, flavor: str) -> int:
 
 
 @contextmanager
-def _reserved(root: str, order: Order, request: Request, now: float) -> Iterator[tuple[str, str]]:
-    """Write the reservation and hold the job's intent lock around what follows."""
+def _reserved(
+    root: str, order: Order, request: Request, carried: dict[str, str], now: float
+) -> Iterator[tuple[str, str]]:
+    """Write the reservation, with hashes of all that runs, and hold the job's intent lock around what follows."""
     with ExitStack() as intent:
         with ledger.transaction(root) as tx:
             _authorize(root, order, request, tx, now)
@@ -116,6 +140,9 @@ def _reserved(root: str, order: Order, request: Request, now: float) -> Iterator
                 timeout_s=order.timeout_s,
                 reserved_s=request.reserved_s,
                 ceiling_micro=request.ceiling_micro,
+                files=carried,
+                args_sha256=args_sha256(order.args),
+                is_smoke=order.env.get("SMOKE") == "1",
             )
         yield job, label
 

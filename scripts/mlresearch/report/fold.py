@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from mlresearch import durations, money, stats
+from mlresearch import durations, money, placeholders, stats, tracking
 from mlresearch.report.story import BASELINE, Baseline, Experiment, Final, Finalist, Limits, Run, Spend, Story
 
 Row = Mapping[str, Any]
@@ -109,11 +109,20 @@ class _Fold:
         run = Run(row["job"], row.get("seed"), row["purpose"], row["value"], row.get("log_sha256") or "")
         told = self.experiments.get(row["experiment"])
         if run.purpose == "final_train" and run.value is not None:
-            self.trained.setdefault(row["experiment"], []).append(run.job)
+            self.trained.setdefault(row["experiment"], []).append(self._place(row))
         elif run.purpose == "final_score":
             self.scored.setdefault(row["experiment"], []).append(run)
         elif told is not None and not run.purpose.startswith("final"):
             self.experiments[told.name] = replace(told, runs=(*told.runs, run))
+
+    def _place(self, row: Row) -> str:
+        """Where the run left its model; empty for one that ran elsewhere and kept it to itself."""
+        run, envelope = self.program.get("run") or {}, self.program.get("envelope") or {}
+        if run.get("backend", placeholders.HERE) == placeholders.HERE:
+            return f"runs/jobs/{row['job']}/out"
+        wrote = placeholders.has(run.get("args") or (), "repo")
+        names = (self.campaign, row["experiment"], row["seed"])
+        return placeholders.repo(envelope.get("output_repos") or (), *names) or "" if wrote else ""
 
     def on_decided(self, row: Row) -> None:
         told = self.experiments.get(row["experiment"])
@@ -148,10 +157,19 @@ class _Fold:
         runs = self.scored.get(name, [])
         # a repeated run is measured twice and reported once: then the seeds cannot be told from the order
         seeds = tuple(run.seed for run in runs) if tuple(run.value for run in runs) == sealed else ()
-        return Finalist(name, told.get("search"), sealed, seeds, tuple(self.trained.get(name, ())))
+        examples = {n for n in told.get("sealed_n") or () if n is not None}
+        return Finalist(
+            name,
+            told.get("search"),
+            sealed,
+            seeds,
+            tuple(self.trained.get(name, ())),
+            examples=examples.pop() if len(examples) == 1 else None,
+            stderrs=tuple(error for error in told.get("sealed_stderr") or () if error is not None),
+        )
 
     def story(self) -> Story:
-        goal = self.program.get("goal") or {}
+        goal, run = self.program.get("goal") or {}, self.program.get("run") or {}
         return Story(
             metric=str(goal.get("metric") or "metric"),
             direction=str(goal.get("direction") or "maximize"),
@@ -170,6 +188,8 @@ class _Fold:
             stopped=self.stopped,
             final=self.final,
             revoked=self.revoked,
+            backend=run.get("backend"),
+            space=tracking.space(run),
         )
 
 

@@ -42,6 +42,7 @@ def page(rows: Iterable[Mapping[str, Any]], program: Mapping[str, Any]) -> str:
             _sealed(story),
             _budget(story),
             _drawn("Spend over time", plots.spend(story), ""),
+            _curves(story),
             _experiments(story),
             _lists(story),
             _check(story),
@@ -129,14 +130,14 @@ def _sealed(story: Story) -> str:
         _cells((seed, "mono"), (number(base, digits), "num"), (number(best, digits), "num"))
         for seed, base, best in wording.sealed_rows(final)
     ]
-    rows += [_total("mean", final.baseline.score, final.incumbent.score, digits)]
-    rows += [_total("search score", final.baseline.search, final.incumbent.search, digits)]
+    rows += [_total("mean", *(wording.with_error(found, digits) for found in (final.baseline, final.incumbent)))]
+    rows += [_total("search score", *(number(found.search, digits) for found in (final.baseline, final.incumbent)))]
     heads = (("seed", ""), (BASELINE, "num"), (final.incumbent.experiment, "num"))
     return f"<h2>Sealed result</h2><p>{_verdict(story, final)}</p>{_table(heads, rows)}"
 
 
-def _total(name: str, base: float | None, best: float | None, digits: int) -> str:
-    return _cells((name, ""), (number(base, digits), "num"), (number(best, digits), "num"), kind="total")
+def _total(name: str, base: str, best: str) -> str:
+    return _cells((name, ""), (base, "num"), (best, "num"), kind="total")
 
 
 def _verdict(story: Story, final: Final) -> str:
@@ -144,7 +145,9 @@ def _verdict(story: Story, final: Final) -> str:
     gained = wording.sealed_gain(story)
     text = f"Measured once, on data the search never saw. Gap to the search score {signed(final.gap, digits)}."
     if gained is not None and final.incumbent.experiment != BASELINE:
-        text += f" Gain over the baseline on this data: {signed(gained, digits)}."
+        noise = wording.sealed_noise(story)
+        told = signed(gained, digits) + ("" if noise is None else f" ± {number(noise, digits)} (standard error)")
+        text += f" Gain over the baseline on this data: {told}."
     return escaped(text)
 
 
@@ -163,6 +166,18 @@ def _bar(share: float | None) -> str:
         return DASH
     kind = ' class="over"' if share > 1 else ""
     return f'<span class="bar" title="{share:.0%}"><i{kind} style="width:{min(share, 1):.1%}"></i></span>'
+
+
+def _curves(story: Story) -> str:
+    """The one link of the page: it leads to the Space, and nothing is loaded from there."""
+    told = wording.curves(story)
+    if told is None:
+        return ""
+    before, place = map(escaped, told)
+    shown = f"<code>{place}</code>"
+    if place.startswith(wording.SPACES):
+        shown = f'<a href="{place}" rel="noopener noreferrer">{place}</a>'
+    return f"<p>{before} {shown}</p>"
 
 
 def _experiments(story: Story) -> str:

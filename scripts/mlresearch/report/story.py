@@ -6,6 +6,7 @@ Every score, gain and decision is as its row has it; what no row says yet is Non
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -75,12 +76,27 @@ class Finalist:
     search: float | None
     sealed: tuple[float | None, ...]
     seeds: tuple[int | None, ...] = ()
-    trained: tuple[str, ...] = ()  # the jobs whose folders hold the final models
+    trained: tuple[str, ...] = ()  # where the final models are: folders, or repositories of the Hub
+    examples: int | None = None  # of the sealed data; None where no log tells, or they differ
+    stderrs: tuple[float, ...] = ()  # of the sealed scores over the examples
 
     @property
     def score(self) -> float | None:
         values = [value for value in self.sealed if value is not None]
         return stats.mean(values) if values else None
+
+    @property
+    def stderr(self) -> float | None:
+        """Of `score`; None where neither a log nor a second seed tells.
+
+        Every seed is scored on the same examples, so the error over examples does not shrink with more seeds; the
+        scatter of the seeds does.
+        """
+        values = [value for value in self.sealed if value is not None]
+        over_seeds = statistics.variance(values) / len(values) if len(values) > 1 else 0.0
+        if not self.stderrs and len(values) < 2:
+            return None
+        return math.hypot(stats.mean(self.stderrs) if self.stderrs else 0.0, math.sqrt(over_seeds))
 
 
 @dataclass(frozen=True)
@@ -127,6 +143,8 @@ class Story:
     stopped: tuple[str, str] | None
     final: Final | None
     revoked: bool
+    backend: str | None = None  # None: the program does not say
+    space: str | None = None  # owner/name of the Trackio Space that the program chose
 
     @property
     def seconds(self) -> int:

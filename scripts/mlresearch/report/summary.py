@@ -47,8 +47,17 @@ def _facts(story: Story) -> list[str]:
         seeds = wording.count(len(base.values), "seed")
         noise = f"noise unit {number(base.sigma, digits + 1)} over {seeds}"
         lines.insert(1, f"- Baseline: {number(base.mean, digits)} ({wording.numbers(base.values, digits)}); {noise}")
+    lines += _curves(story)
     budget = [[what, used, limit, _percent(share)] for what, used, limit, share in wording.budget(story)]
     return [*lines, "", "## Budget", "", *_table(["limit", "used", "approved", "share"], budget), ""]
+
+
+def _curves(story: Story) -> list[str]:
+    told = wording.curves(story)
+    if told is None:
+        return []
+    before, place = told
+    return [f"- {before} " + (f"<{place}>" if place.startswith(wording.SPACES) else f"`{place}`")]
 
 
 def _percent(share: float | None) -> str:
@@ -60,7 +69,7 @@ def _final(story: Story) -> list[str]:
         return ["## Sealed result", "", "The sealed data has not been opened.", ""]
     digits, final = wording.decimals(story), story.final
     rows = [[seed, number(base, digits), number(best, digits)] for seed, base, best in wording.sealed_rows(final)]
-    rows.append(["mean", number(final.baseline.score, digits), number(final.incumbent.score, digits)])
+    rows.append(["mean", *(wording.with_error(found, digits) for found in (final.baseline, final.incumbent))])
     rows.append(["search", number(final.baseline.search, digits), number(final.incumbent.search, digits)])
     heads = ["seed", "baseline", markdown(final.incumbent.experiment)]
     return ["## Sealed result", "", *_table(heads, rows), "", _gap(final, digits), ""]
@@ -78,9 +87,8 @@ def _winner(story: Story) -> list[str]:
     config = next((told.config for told in story.experiments if told.name == found.experiment), {})
     set_to = ", ".join(f"{name} = {value}" for name, value in config.items())
     lines = [f"- Configuration: {markdown(set_to or 'the script as it was')} (all else is the script's default)"]
-    if found.trained:
-        folders = ", ".join(f"`runs/jobs/{job}/out`" for job in found.trained)
-        lines.append(f"- Models trained on fresh seeds: {folders}")
+    places = ", ".join(f"`{markdown(place)}`" for place in found.trained if place)
+    lines += [f"- Models trained on fresh seeds: {places}"] if places else []
     return [f"## To use it: {markdown(found.experiment)}", "", *lines, ""]
 
 

@@ -11,11 +11,14 @@ import unicodedata
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from mlresearch import durations, money, stats
-from mlresearch.report.story import BASELINE, Experiment, Final, Story
+from mlresearch import durations, money, stats, tracking
+from mlresearch.report.story import BASELINE, Experiment, Final, Finalist, Story
 
 DASH = "\u2013"
 VERIFY = "campaign.py verify"
+SHOW = f"TRACKIO_DIR={tracking.FOLDER} trackio show"
+SPACES = "https://huggingface.co/spaces/"
+CLEAR = 2.0  # standard errors by which a sealed gain must be above zero to be called won
 STATES = {
     "confirmed": "confirmed",
     "refuted": "refuted",
@@ -119,8 +122,12 @@ def _won(story: Story, name: str, score: float, digits: int) -> str:
 def _verb(story: Story) -> str:
     if story.final is None:
         return "so far"
-    gained = sealed_gain(story)
-    return "won" if gained is None or gained > 0 else "did not hold on sealed data"
+    gained, noise = sealed_gain(story), sealed_noise(story)
+    if gained is not None and gained <= 0:
+        return "did not hold on sealed data"
+    if gained is not None and noise is not None and gained <= CLEAR * noise:
+        return "won in search, within the noise on sealed data"
+    return "won"
 
 
 def sealed_gain(story: Story) -> float | None:
@@ -131,15 +138,44 @@ def sealed_gain(story: Story) -> float | None:
     return stats.gain_of(final.incumbent.score, final.baseline.score, story.direction)
 
 
+def sealed_noise(story: Story) -> float | None:
+    """The standard error of `sealed_gain`; None where a finalist's is not known.
+
+    Taken as independent. Both are scored on the same examples, so the true one is rather smaller.
+    """
+    return None if story.final is None else _noise(story.final)
+
+
+def _noise(final: Final) -> float | None:
+    base, best = final.baseline.stderr, final.incumbent.stderr
+    return None if base is None or best is None else math.hypot(base, best)
+
+
+def with_error(found: Finalist, digits: int) -> str:
+    """A sealed score, and how well it is known: `0.9681 ± 0.0040 (n = 450)`."""
+    told = number(found.score, digits)
+    if found.score is None or found.stderr is None:
+        return told
+    many = "" if found.examples is None else f" (n = {found.examples:,})"
+    return f"{told} ± {number(found.stderr, digits)}{many}"
+
+
+def _gained(final: Final, told: str, digits: int) -> list[str]:
+    noise, examples = _noise(final), final.incumbent.examples
+    parts = [told if noise is None else f"{told} ± {number(noise, digits)}"]
+    return parts if examples is None else [*parts, f"n = {examples:,}"]
+
+
 def _sealed(final: Final | None, digits: int) -> str:
     if final is None:
         return "sealed data not opened yet"
     if final.incumbent.score is None:
         return "no sealed score"
     base, best = final.baseline.score, final.incumbent.score
-    told = f"sealed {number(best, digits)}"
+    told = f"sealed {with_error(final.incumbent, digits)}"
     if base is not None and final.incumbent.experiment != BASELINE:
-        told = f"sealed {number(base, digits)} -> {number(best, digits)} ({signed(best - base, digits)})"
+        gained = ", ".join(_gained(final, signed(best - base, digits), digits))
+        told = f"sealed {number(base, digits)} -> {number(best, digits)} ({gained})"
     return f"{told}, gap to search {signed(final.gap, digits)}"
 
 
@@ -160,6 +196,20 @@ def ending(story: Story) -> str:
     if story.stopped is not None:
         return f"stopped ({story.stopped[0]}: {story.stopped[1]}), not finalized"
     return f"in progress, {count(story.open_jobs, 'job')} open"
+
+
+def curves(story: Story) -> tuple[str, str] | None:
+    """Where the curves are, as (what comes before, command or address); None while there can be none.
+
+    An address is that of the Space that the program chose, and stands only once a job could have made it.
+    """
+    if not story.spend or story.backend is None:
+        return None
+    if story.space is not None:
+        return "Curves, for those who may open the Space:", f"{SPACES}{story.space}"
+    if story.backend == "local":
+        return "Curves of a script that logs with Trackio, from the project's folder:", SHOW
+    return "Curves: a job elsewhere keeps no dashboard, its log holds what it printed:", "jobs.py logs --job J"
 
 
 def budget(story: Story) -> list[tuple[str, str, str, float | None]]:

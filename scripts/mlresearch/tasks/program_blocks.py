@@ -64,6 +64,7 @@ def _run(task: Task) -> dict[str, Any]:
         "flavor": "cpu",
         "timeout": "2m",
         "memory": "2g",
+        "tracking": "local",
         "parameters": {name: dict(lever) for name, lever in task.parameters.items()},
     }
 

@@ -1,0 +1,1 @@
+"""Broker mode: the shell's side, the broker's side, and what is forged between them."""
