@@ -99,7 +99,8 @@ def prepare_template_environment() -> int:
     """Build, once, the environment that the training templates run in, and tell the tests where it is."""
     with locked(cache_folder()):
         status = template_env.prepare(uv_command())
-    os.environ[template_env.CHOSEN] = str(template_env.python())
+    if not template_env.missing():
+        os.environ[template_env.CHOSEN] = str(template_env.python())
     return status
 
 

@@ -11,7 +11,8 @@ from hypothesis import settings
 import sandbox
 
 # Reasons (beginnings of them) a test may be skipped for, by platform. On Linux every test can run,
-# but for those of the client's sandbox where the machine gives no user namespaces.
+# but for those of the client's sandbox where the machine gives no user namespaces, and of the templates where no torch
+# for the CPU can be had.
 ALLOWED_SKIPS: dict[str, tuple[str, ...]] = {
     "linux": (),
     "darwin": ("needs Linux",),
@@ -76,4 +77,8 @@ def _refused(report: pytest.TestReport) -> list[str]:
     allowed = ALLOWED_SKIPS.get(sys.platform, ())
     if sys.platform == "linux" and sandbox.missing():
         allowed += (sandbox.NEEDED,)
+    if "torch" in reason:
+        import template_env
+
+        allowed += (template_env.NEEDED,) if template_env.missing() else ()
     return [] if reason.startswith(allowed) else [f"{path}:{line}: {reason}"]

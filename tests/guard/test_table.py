@@ -14,8 +14,8 @@ import pytest
 from huggingface_hub import HfApi
 from huggingface_hub.cli.hf import app
 
-from mlresearch.guard import ours
 from mlresearch.guard.table import class_of, is_ordinary, matches, table
+from mlresearch.surface import SURFACE
 
 PROGRAMS: dict[str, Any] = table()["programs"]
 PYTHON: dict[str, Any] = table()["python"]
@@ -132,7 +132,7 @@ def test_options_with_a_value_do_not_hide_the_verb() -> None:
 
 
 def test_the_scripts_the_guard_looks_for_are_those_with_verbs() -> None:
-    assert set(table()["own_scripts"]) == set(ours.VERBS)
+    assert set(table()["own_scripts"]) == set(SURFACE)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from typing import Any
 
 from mlresearch import envelope, seal, store
 from mlresearch.cli import Answer, main, table
-from mlresearch.errors import EnvelopeBreach, Refused, Unavailable, UsageError, shown
+from mlresearch.errors import BackendError, EnvelopeBreach, Unavailable, UsageError, shown
 from mlresearch.options import Values
 from mlresearch.sources import code_text, hub_files, hub_files_commit
 from mlresearch.sources.hub_files import Repo
@@ -91,7 +91,7 @@ def _session_root() -> str | None:
 def _done(repo: Repo, change: Change, did: str) -> Answer:
     if change.ignored:
         told = f"the repository's .gitignore kept out {', '.join(change.ignored)}"
-        raise Refused(told, "other names", "the other files are there; change .gitignore or the names")
+        raise BackendError(told, "other names", "the other files are there; change .gitignore or the names")
     data = {
         "repo": repo.id,
         "type": repo.kind,

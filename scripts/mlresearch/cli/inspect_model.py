@@ -22,6 +22,7 @@ def show(values: Values) -> Answer:
         is_checkpointed=values.flag("gradient_checkpointing"),
         rank=_number(values, "lora_rank", 16, MOST_RANK),
         is_fused=values.text("attention") != "eager",
+        loss=values.text("loss") or "whole",
     )
     methods = tuple(dict.fromkeys(values.many("method")))
     data = answer.inspect(Asked(values.need("model"), values.text("revision"), methods, plan))

@@ -17,13 +17,17 @@ from mlresearch.sources.papers import Papers
 from mlresearch.sources.papers_record import PaperId, identify
 
 LIMIT = 10
+FEW = 3  # words that a search may have before their number is the likely reason for no result
 _DATES = {"date": r"\d{4}-\d{2}-\d{2}", "week": r"\d{4}-W\d{2}", "month": r"\d{4}-\d{2}"}
 
 
 def search(values: Values) -> Answer:
     query = _query(values)
     sources = tuple(dict.fromkeys(values.many("source"))) or papers.SOURCES
-    return _listed(papers.search(query, sources, number(values, "limit", LIMIT)), {"query": query})
+    found = papers.search(query, sources, number(values, "limit", LIMIT))
+    if not found.papers and len(query.split()) > FEW:
+        found.warnings.append("no paper holds all these words: search with fewer, or ask `snippets` the whole question")
+    return _listed(found, {"query": query})
 
 
 def details(values: Values) -> Answer:
@@ -37,12 +41,12 @@ def read(values: Values) -> Answer:
     text = papers.read(_paper(values))
     data: dict[str, Any] = {"paper": text.paper, "from": text.origin, "url": text.url, "cached": text.age}
     data["warnings"] = text.warnings
-    wanted = values.text("section")
-    if wanted is None:
+    wanted = values.many("section")
+    if not wanted:
         data["sections"] = [section.head() for section in text.sections]
         rows = [[each.number, str(len(each.text)), each.title] for each in text.sections]
         return Answer(data, "\n".join([table(rows, ["section", "letters", "title"]), *_notes(text.warnings, {})]))
-    chosen = text_sections.choose(text.sections, wanted)
+    chosen = list(dict.fromkeys(each for name in wanted for each in text_sections.choose(text.sections, name)))
     data["sections"] = [{**section.head(), "text": section.text} for section in chosen]
     shown_ = [f"{each.number} {each.title}\n\n{each.text}" for each in chosen]
     return Answer(data, "\n\n".join(shown_))
@@ -94,7 +98,11 @@ def check(values: Values) -> Answer:
         raise UsageError(f"{name}: " + " | ".join(faults), "the form of findings.schema.json", "mend the file")
     done = findings.check(answer)
     data = {"resolved": done.resolved, "faults": done.faults, "unchecked": done.unchecked}
-    told = [f"{done.resolved} citations resolve", *done.faults, *(f"unchecked: {each}" for each in done.unchecked)]
+    told = [
+        f"{done.resolved} citations resolve, title and quote compared",
+        *done.faults,
+        *(f"unchecked: {each}" for each in done.unchecked),
+    ]
     return Answer(data, "\n".join(told), 1 if done.faults else 0)
 
 

@@ -7,14 +7,13 @@ import re
 from pathlib import Path
 from typing import Any
 
-from mlresearch import backends, money
-from mlresearch.cli import Answer, main, project_or_here, record_session
+from mlresearch import backends, money, store
+from mlresearch.cli import Answer, main, record_session
 from mlresearch.errors import GateError, ResearchError, UsageError, shown
 from mlresearch.options import Values
 from mlresearch.pipeline import briefs, closing, drafting, engine, journal, reporting, upkeep
 from mlresearch.pipeline.fold import way
 from mlresearch.pipeline.task import Accept, Halt, SendBack, State, Verdict, World
-from mlresearch.pipeline.world import Present
 
 COST_CAP_USD, JOB_RETRIES, MOST_RETRIES = "10", 3, 20
 _HF_JOBS = re.compile(r"\b(?:hf|hugging ?face)[ -]jobs?\b", re.IGNORECASE)
@@ -22,7 +21,7 @@ _OWNER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
 def start(values: Values) -> Answer:
-    root, text = project_or_here(), " ".join(values.many("task"))
+    root, text = _root(), " ".join(values.many("task"))
     backend = values.text("backend") or ("hf" if _HF_JOBS.search(text) else "local")
     drafting.require_free(root, lambda name: name in journal.tasks(root) and engine.is_closed(engine.load(root, name)))
     state = engine.start(
@@ -65,12 +64,12 @@ def _owner(values: Values, root: str, backend: str) -> str | None:
 
 
 def _root() -> str:
-    """The folder that holds the task's record: the project's, or the nearest one above with a task."""
+    """The nearest folder from here upwards that holds a task or an approval; this one when there is none."""
     here = os.path.realpath(os.getcwd())
     for place in (here, *map(str, Path(here).parents)):
         if journal.tasks(place):
             return place
-    return project_or_here()
+    return next(iter(store.sealed_roots_above(here)), here)
 
 
 def _chosen(values: Values) -> tuple[str, str]:
@@ -154,6 +153,8 @@ def _followed(root: str, name: str, world: World, told: dict[str, Any]) -> Answe
 
 
 def _world(root: str) -> World:
+    from mlresearch.pipeline.world import Present  # with what reads data and papers: a second that `next` does without
+
     return Present(root)
 
 

@@ -91,12 +91,12 @@ def _goes_on(record: str) -> bool:
 def _of_task(root: str, task: str) -> str:
     approved = seal.load(root)
     state = seal.state(root, approved, time.time())
-    lines = [f"ml-research: the task {task} is open in {root}; its record is runs/{task}/, its files are work/{task}/."]
+    lines = [f"ml-research: the task {task} is open. Next: run pipeline.py next --task {task}, and do what it says."]
     if approved is not None and state == "sealed":
         standing = ledger.standing(root)
         lines.append(_spending(approved, standing))
         lines.append(_limits(approved))
-    lines.append(f"Next: run pipeline.py next --task {task}, and do what it says.")
+    lines.append(f"It is in {root}: its record in runs/{task}/, its files in work/{task}/.")
     return "\n".join([*lines, *_credentials(root)])
 
 
