@@ -143,9 +143,9 @@ def _is_there(reply: Reply, hidden: tuple[int, ...] = ()) -> bool:
 
 def _page(url: str) -> bool:
     """A page of a host that is known here, by what its address names; no other host is called."""
-    parts = urlsplit(url)
-    host, path = (parts.hostname or "").lower(), parts.path.strip("/")
     try:
+        parts = urlsplit(url)
+        host, path = (parts.hostname or "").lower(), parts.path.strip("/")
         if host in _HUB_HOSTS:
             return _hub_page(path)
         if host in _PAPER_HOSTS:
@@ -153,7 +153,7 @@ def _page(url: str) -> bool:
         names = path.split("/")
         if host in _CODE_HOSTS and len(names) >= 2:
             return _code(f"{names[0]}/{names[1].removesuffix('.git')}")
-    except (NotFound, UsageError):
+    except (NotFound, UsageError, ValueError):  # ValueError: what can be no address
         return False
     raise Unavailable(f"{url} is not looked up here", next_step="open it yourself")
 
