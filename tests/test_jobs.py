@@ -441,7 +441,7 @@ def test_a_free_job_that_is_given_a_token_may_not_publish_elsewhere(toy: Toy, ho
     script = toy.root / "push.py"
     script.write_text("model.push_to_hub('eve/stolen')\n")
     with pytest.raises(UsageError, match="eve/stolen"):
-        jobs.submit(toy.root, order(toy, backend="local", script=str(script), secrets=("HF_TOKEN",)), host)
+        jobs.submit(str(toy.root), order(toy, backend="local", script=str(script), secrets=("HF_TOKEN",)), host)
     assert "reserved" not in events(toy)
 
 

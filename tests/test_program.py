@@ -94,7 +94,7 @@ BAD: dict[str, tuple[str, str, str]] = {
     "tracking of no kind": ("tracking: local", "tracking: wandb", "Run.tracking: 'wandb' does not match"),
     "tracking without owner": ("tracking: local", "tracking: space:curves", "Run.tracking: 'space:curves' does not m"),
     "tracking from here": ("tracking: local", "tracking: space:ada/c", "Run.tracking: 'ada/c' needs backend hf"),
-    "tracking elsewhere": ("tracking: local", "tracking: space:ada/c", "Run.tracking: 'ada/c' is not in Budget envelope.o"),
+    "tracking elsewhere": ("tracking: local", "tracking: space:ada/c", "Run.tracking: 'ada/c' is not in Budget env"),
     "parameter without flag": ("flag: --learning-rate, ", "", "Run.parameters.learning_rate: 'flag' is a required"),
     "parameter is the seed": ("--learning-rate", "--seed", "Run.parameters.learning_rate: --seed is protected"),
     "flag of two": (LEVER, f"{LEVER}\n  other: {LEVER}", "Run.parameters.learning_rate: --learning-rate is the flag o"),

@@ -21,9 +21,20 @@ def sha256(path: Path) -> str:
 def inside(root: str, name: str) -> Path:
     """The file a name stands for; raises GateError when it leads out of the project, links included."""
     path = Path(root, name)
-    if "\0" in name or not os.path.realpath(path).startswith(os.path.realpath(root) + os.sep):
+    if not _can_name_a_file(path) or not os.path.realpath(path).startswith(os.path.realpath(root) + os.sep):
         raise GateError(f"{shown(name)} leads out of the project", "a path inside it")
     return path
+
+
+def _can_name_a_file(path: Path) -> bool:
+    """False for what the system refuses as a name: too long, a NUL, half a surrogate pair."""
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 def hashes(root: str, names: Iterable[str]) -> dict[str, str]:

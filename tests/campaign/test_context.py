@@ -12,6 +12,7 @@ import pytest
 from fakes.toy_project import Approve, Toy
 from mlresearch import store
 from mlresearch.guard import context
+from mlresearch.pipeline import journal
 
 ENTRY = Path(__file__).parents[2] / "scripts" / "context.py"
 
@@ -109,3 +110,30 @@ def test_the_sessions_shell_is_told_where_the_plugin_is(toy: Toy, tmp_path: Path
     file = tmp_path / "environment.sh"
     told(toy, CLAUDE_ENV_FILE=str(file), CLAUDE_PLUGIN_ROOT="/opt/a plugin")
     assert file.read_text() == "export CLAUDE_PLUGIN_ROOT='/opt/a plugin'\n"
+
+
+def test_an_open_task_is_told_with_its_next_command_before_and_after_the_approval(approved: Approve) -> None:
+    toy = approved()
+    journal.append(toy.path, "train-it-ab12", "started", task={})
+    text = told(toy)
+    for part in ("train-it-ab12", "pipeline.py next --task train-it-ab12", "Left: 60 jobs"):
+        assert part in text
+    assert "campaign.py next" not in text
+    (toy.root / "program.md").unlink()
+    assert "pipeline.py next --task train-it-ab12" in told(toy)
+
+
+def test_a_task_that_was_finalized_is_not_spoken_of(toy: Toy) -> None:
+    (toy.root / "program.md").unlink()
+    journal.append(toy.path, "train-it-ab12", "started", task={})
+    assert "train-it-ab12 is open" in told(toy)
+    journal.append(toy.path, "train-it-ab12", "finalized", conforms=True)
+    assert told(toy) == ""
+
+
+def test_a_task_with_a_record_of_megabytes_is_told_as_fast(toy: Toy) -> None:
+    journal.append(toy.path, "train-it-ab12", "accepted", output={"text": "x" * 4_000_000})
+    assert "train-it-ab12 is open" in told(toy)
+    path = journal.folder(toy.path, "train-it-ab12") / "journal.jsonl"
+    path.write_bytes(path.read_bytes() + b'{"event": "finalized", ')
+    assert "train-it-ab12 is open" in told(toy)

@@ -121,9 +121,8 @@ def wrap_processes(deaths: Deaths) -> None:
     setattr(subprocess, "Popen", Process)  # noqa: B010
 
 
-def main(at: int, script: str, words: list[str]) -> int:
-    command = importlib.import_module(f"mlresearch.cli.{script.removesuffix('.py')}")
-    deaths = Deaths(at)
+def wrap(deaths: Deaths) -> None:
+    """From here on, every act of this process counts."""
     for name in ("fsync", "pwrite", "ftruncate"):
         deaths.after(os, name, lambda *_: True)
     for name in ("replace", "unlink", "mkdir"):
@@ -133,6 +132,12 @@ def main(at: int, script: str, words: list[str]) -> int:
     wrap_open(deaths)
     wrap_intents(deaths)
     wrap_processes(deaths)
+
+
+def main(at: int, script: str, words: list[str]) -> int:
+    command = importlib.import_module(f"mlresearch.cli.{script.removesuffix('.py')}")
+    deaths = Deaths(at)
+    wrap(deaths)
     code = int(command.run(words))
     sys.stdout.write(f"\n{deaths.seen}\n")
     return code

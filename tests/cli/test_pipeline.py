@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from fakes.local_task import Agent
 from fakes.papers_server import PapersServer
 from mlresearch import ledger, seal
 from mlresearch.cli import jobs, pipeline, program
-from mlresearch.pipeline import engine, steps
+from mlresearch.pipeline import engine, journal, steps
 
 COMMANDS = {"pipeline.py": pipeline.run, "jobs.py": jobs.run, "program.py": program.run}
 
@@ -210,3 +211,16 @@ def test_the_entry_script_runs_it(tmp_path: Path) -> None:
     assert task.startswith("train-a-thing-")
     assert project.done("pipeline.py", "next")["briefs"][0]["step"] == "plan"
     assert os.path.isdir(project.root / "work" / task)
+
+
+def test_two_answers_to_one_step_at_once_are_accepted_once(tmp_path: Path) -> None:
+    project = Project(tmp_path)
+    task = project.done("pipeline.py", "start", local_task.TEXT)["task"]
+    honest = local_task.LocalHonest(str(project.root), task)
+    file = honest.write("plan.json", json.dumps(honest.plan()))
+    words = ("complete", "--phase", "plan", "--output", file)
+    with ThreadPoolExecutor() as pool:
+        codes = [done.returncode for done in pool.map(lambda _: project.run("pipeline.py", *words), range(3))]
+    assert sorted(codes) == [0, 2, 2]
+    events = [row["event"] for row in journal.rows(str(project.root), task)]
+    assert events == ["started", "accepted"]

@@ -39,6 +39,11 @@ def test_what_nobody_here_can_say_is_unknown(kind: str, name: str) -> None:
         hub_facts.exists(kind, name)
 
 
+@pytest.mark.parametrize("url", ["https://[", "https://huggingface.co/docs/\ud800", "https://hf.co/"])
+def test_what_can_be_no_address_is_none(url: str) -> None:
+    assert not hub_facts.exists("web", url)
+
+
 @pytest.mark.parametrize("name", ["../../etc", "a/b/c", "me/no name"])
 def test_a_strange_name_of_a_repository_is_none(name: str) -> None:
     assert not hub_facts.exists("model", name)

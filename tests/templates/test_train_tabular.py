@@ -208,7 +208,7 @@ def test_a_run_that_diverges_leaves_an_error_alert_and_no_score(folder: Folder, 
     assert (result["ended"], result["value"]) == ("diverged", None)
     assert not SCORE_LINE.search(log)
     (alert,) = alerts(tmp_path)
-    assert (alert["level"], alert["title"]) == ("error", "diverged")
+    assert (alert["level"], alert["title"]) == ("error", "divergence_nan")
     assert "divide --learning-rate by 10" in alert["text"]
 
 
@@ -225,9 +225,9 @@ def test_a_run_that_overfits_leaves_a_warning_with_numbers_and_an_action(folder:
 
 CURVES: dict[str, tuple[list[tuple[float, float, float]], int, str | None]] = {
     "learning": ([(1.0, 0.5, 0.5), (0.5, 0.8, 0.8)], 1, None),
-    "loss is not a number": ([(1.0, 0.5, 0.5), (float("nan"), 0.5, 0.5)], 1, "diverged"),
-    "loss is not a number at once": ([(float("nan"), 0.5, 0.5)], 1, "diverged"),
-    "loss grew elevenfold": ([(1.0, 0.5, 0.5), (11.0, 0.5, 0.5)], 1, "diverged"),
+    "loss is not a number": ([(1.0, 0.5, 0.5), (float("nan"), 0.5, 0.5)], 1, "divergence_nan"),
+    "loss is not a number at once": ([(float("nan"), 0.5, 0.5)], 1, "divergence_nan"),
+    "loss grew elevenfold": ([(1.0, 0.5, 0.5), (11.0, 0.5, 0.5)], 1, "divergence_nan"),
     "loss grew ninefold": ([(1.0, 0.5, 0.5), (9.0, 0.5, 0.5)], 1, None),
     "accuracy gap and falling": ([(1.0, 0.8, 0.8), (0.5, 0.95, 0.75)], 1, "overfitting"),
     "accuracy gap but still best": ([(1.0, 0.8, 0.7), (0.5, 0.95, 0.75)], 1, None),

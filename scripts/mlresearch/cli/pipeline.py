@@ -88,7 +88,7 @@ def following(values: Values) -> Answer:
         return Answer({"task": name, "do": "finalize", "briefs": []}, f"{name}: {told}")
     together = f"{len(pages)} steps are open; agents may do them at the same time\n\n" if len(pages) > 1 else ""
     data = {"task": name, "do": "steps", "briefs": [page.as_dict() for page in pages]}
-    return Answer(data, f"task {name}: {together}" + "\n\n".join(map(briefs.text, pages)))
+    return Answer(data, f"task {name}\n{together}" + "\n\n".join(map(briefs.text, pages)))
 
 
 def _ended(state: State) -> Answer:

@@ -116,7 +116,7 @@ def alert_for(curve: list[Point], sign: int) -> tuple[str, str, str] | None:
     """Level, title and text that the curve calls for: the numbers first, then what to do."""
     now, best = curve[-1], max(curve, key=lambda point: sign * point.val)
     if not now.loss <= DIVERGED_AT * curve[0].loss:  # true for NaN as well
-        return "ERROR", "diverged", f"loss {now.loss:.4g} at step {now.step}: divide --learning-rate by 10"
+        return "ERROR", "divergence_nan", f"loss {now.loss:.4g} at step {now.step}: divide --learning-rate by 10"
     seen = f"val {now.val:.4f} at step {now.step}, best {best.val:.4f} at step {best.step}"
     if sign * (now.train - now.val) > 0.1 and sign * (best.val - now.val) > 0.01:
         return "WARN", "overfitting", f"train {now.train:.4f}, {seen}: raise --alpha or lower --hidden"
@@ -126,16 +126,18 @@ def alert_for(curve: list[Point], sign: int) -> tuple[str, str, str] | None:
 
 
 def start_tracking(args: argparse.Namespace) -> Any:
-    """Trackio on this machine: a Space, server or token in the environment would carry the metrics out."""
+    """Trackio on this machine, or in the private Space that a job was given: else nothing carries the metrics out."""
+    space = os.environ.get("TRACKIO_SPACE_ID") if "ML_RESEARCH_JOB" in os.environ and not SMOKE else None
     for remote in ("TRACKIO_SPACE_ID", "TRACKIO_SERVER_URL", "TRACKIO_BUCKET_ID", "TRACKIO_WEBHOOK_URL"):
         os.environ.pop(remote, None)
-    os.environ["HF_HUB_OFFLINE"] = "1"  # init() would ask the Hub whose token this is
+    if space is None:
+        os.environ["HF_HUB_OFFLINE"] = "1"  # init() would ask the Hub whose token this is
     os.environ.setdefault("TRACKIO_DIR", str(args.out / "trackio"))
     import trackio
 
     name, config = "/".join(args.out.parts[-2:]), {flag: str(value) for flag, value in vars(args).items()}
-    quiet: dict[str, Any] = {"embed": False, "auto_log_gpu": False, "auto_log_cpu": False}
-    trackio.init(args.project, name, config=config, resume="allow" if args.resume else "never", **quiet)
+    quiet: dict[str, Any] = {"embed": False, "auto_log_gpu": False, "auto_log_cpu": False, "private": True}
+    trackio.init(args.project, name, config=config, resume="allow" if args.resume else "never", space_id=space, **quiet)
     return trackio
 
 
@@ -166,7 +168,7 @@ def train(args: argparse.Namespace, train_set: Any, val_set: Any, trackio: Any) 
         if alert and alert[1] not in alerted:
             trackio.alert(*alert[1:], level=trackio.AlertLevel[alert[0]])  # a plain string is not stored
             alerted.add(alert[1])
-        if "diverged" in alerted:
+        if "divergence_nan" in alerted:
             return "diverged", curve
         (args.out / "model.part").write_bytes(pickle.dumps(make_pipeline(features, network)))
         (args.out / "model.part").replace(args.out / "model.pkl")  # whole or not at all

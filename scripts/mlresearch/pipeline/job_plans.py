@@ -1,0 +1,131 @@
+"""The job that a step needs: from the accepted implementation and the fixes that were granted since.
+
+One description serves the command that a brief prints, the limits that are checked before it, and the gate that
+compares it with the ledger afterwards. It submits nothing.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mlresearch import durations
+from mlresearch.jobs.order import Order, args_sha256, placed
+from mlresearch.pipeline.task import Output, State, Task
+
+SMOKE_TIMEOUT_S = 1800
+LONGEST_S = 10**9
+# names in a diagnosis's configChanges that stand for the job itself, not for an argument of its script
+WITH_JOB = ("cpu_smoke", "gpu_preflight", "full_job", "evaluate")
+JOB_SETTINGS = ("timeoutHours", "flavor")
+
+
+@dataclass(frozen=True)
+class JobPlan:
+    """`args` as the script gets them, before `{root}`, `{out}` and `{src}` are filled in."""
+
+    root: str
+    backend: str
+    script: str
+    args: tuple[str, ...]
+    flavor: str
+    timeout_s: int
+    is_smoke: bool
+    secrets: tuple[str, ...]
+
+    @property
+    def command(self) -> str:
+        """The literal command line, ready to run alone in its call."""
+        words = ["submit", "--backend", self.backend, "--script", self.script, "--flavor", self.flavor]
+        words += ["--timeout", durations.show(self.timeout_s).replace(" ", "")]
+        words += [f"--arg={arg}" for arg in self.args]
+        words += [word for name in self.secrets for word in ("--secret", name)]
+        words += ["--env", "SMOKE=1"] if self.is_smoke else []
+        return f"uv run -q ${{CLAUDE_PLUGIN_ROOT}}/scripts/jobs.py {shlex.join(words)}"
+
+    def order(self) -> Order:
+        """The same job as the submit command makes it of that line."""
+        return Order(
+            self.backend, self.script, self.flavor, self.timeout_s, self.placed,
+            env={"SMOKE": "1"} if self.is_smoke else {}, secrets=self.secrets,
+        )  # fmt: skip
+
+    @property
+    def placed(self) -> tuple[str, ...]:
+        """The arguments as the script gets them."""
+        return tuple(placed(arg, self.root) for arg in self.args)
+
+    @property
+    def args_sha256(self) -> str:
+        """The hash that the ledger holds for a job with these arguments."""
+        return args_sha256(self.placed)
+
+
+def plan(state: State, step: str) -> JobPlan | None:
+    """The job of a step; None for a step that has none or whose scripts are not written yet."""
+    made = state.results.get("implement")
+    return None if made is None or step not in WITH_JOB else planned(state.task, made, granted(state, step), step)
+
+
+def planned(task: Task, made: Output, changed: Mapping[str, Any], step: str) -> JobPlan:
+    """The job of a step for an implementation, with the settings that were granted since."""
+    secrets = ("HF_TOKEN",) if task.backend != "local" else ()
+    train, evaluation = str(made["trainScript"]), str(made["evalScript"])
+    if step == "cpu_smoke":
+        stand_in = {} if task.smoke_model is None else {"model": task.smoke_model}
+        small = tuple(amended(made["args"], {**changed, **stand_in}))
+        return JobPlan(task.root, "local", train, small, "cpu", SMOKE_TIMEOUT_S, True, ())
+    if step == "evaluate":
+        script, args, flavor, limit_s = evaluation, made["evalArgs"], made["evalFlavor"], _s(made["evalMinutes"], 60)
+    elif step == "gpu_preflight":
+        script, args, flavor = train, made["preflightArgs"], made["preflightFlavor"]
+        limit_s = _s(made["preflightMinutes"], 60)
+    else:
+        script, args, flavor, limit_s = train, made["args"], made["flavor"], _s(made["timeoutHours"], 3600)
+    limit_s = _s(changed["timeoutHours"], 3600) if _is_time(changed.get("timeoutHours")) else limit_s
+    words, flavor = tuple(amended(args, changed)), str(changed.get("flavor", flavor))
+    return JobPlan(task.root, task.backend, script, words, flavor, limit_s, False, secrets)
+
+
+def _s(number: float, unit: int) -> int:
+    return max(1, round(min(number * unit, LONGEST_S)))
+
+
+def _is_time(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and value > 0
+
+
+def granted(state: State, step: str) -> dict[str, Any]:
+    """The settings of a step's job that accepted diagnoses changed, the latest last.
+
+    Training runs share theirs, but for the time limit, which is each job's own; the evaluation has its own.
+    """
+    changed: dict[str, Any] = {}
+    for name, past in state.failures.items():
+        if (name == "evaluate") == (step == "evaluate"):
+            for failed in past:
+                changes = failed.analysis["configChanges"]
+                changed |= {key: value for key, value in changes.items() if key != "timeoutHours" or name == step}
+    return changed
+
+
+def amended(args: Sequence[str], changes: Mapping[str, Any]) -> list[str]:
+    """The arguments with each changed setting in place of its old value, or added at the end."""
+    words = list(args)
+    for name, value in changes.items():
+        if name in JOB_SETTINGS:
+            continue
+        flag = "--" + name.removeprefix("--").replace("_", "-")
+        for place, word in enumerate(words):
+            if word.split("=")[0].replace("_", "-") == flag:
+                flag = word.split("=")[0]
+                del words[place : place + (1 if "=" in word or _is_switch(words, place) else 2)]
+                break
+        words += [] if value is False or value is None else [flag] if value is True else [flag, str(value)]
+    return words
+
+
+def _is_switch(words: Sequence[str], place: int) -> bool:
+    return place + 1 >= len(words) or words[place + 1].startswith("--")

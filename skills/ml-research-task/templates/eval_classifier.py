@@ -1,0 +1,190 @@
+# /// script
+# requires-python = ">=3.11"
+# dependencies = [
+#     "accelerate==1.15.0",
+#     "datasets==5.2.0",
+#     "huggingface_hub==2.4.0",
+#     "torch==2.13.0",
+#     "trackio==0.43.0",
+#     "transformers==5.23.0",
+# ]
+# ///
+"""Measure a text classifier on held-out rows, beside a baseline: accuracy and macro-averaged recall.
+
+Rows hold text and label (a number or a name, as in training). `--baseline majority` is the commonest class of these
+rows: what a model that reads nothing would reach.
+
+Prints `metric: value` lines, then one line of JSON with n, standard error, and the difference to the baseline on the
+same rows. SMOKE=1: 8 rows on the CPU. Exit status: 0 done, 143 stopped by SIGTERM (no numbers then).
+"""
+
+import argparse
+import json
+import math
+import os
+import random
+import resource
+import signal
+import statistics
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+from datasets import ClassLabel, load_dataset, load_from_disk
+from huggingface_hub import constants
+from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+COLUMNS = (("text", "label"),)
+
+
+# --- discipline: the same in every evaluation template, byte for byte --------------------------------------
+SMOKE = os.environ.get("SMOKE") == "1"
+
+stop_asked: list[int] = []  # filled by SIGTERM; looked at between rows
+
+
+def options(about: str) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=about, allow_abbrev=False)
+    parser.add_argument("--model", required=True, help="Hub id or folder of the model that was trained")
+    parser.add_argument("--baseline", help="Hub id or folder of what it must beat, measured on the same rows")
+    parser.add_argument("--data", required=True, help="Hub id, folder or file (jsonl, csv, parquet)")
+    parser.add_argument("--split", default="test", help="of the data, where it has splits")
+    parser.add_argument("--output", type=Path, required=True, help="folder for metrics.json")
+    parser.add_argument("--rows", type=int, default=0, help="rows, drawn by --seed; 0 is all of them")
+    parser.add_argument("--seed", type=int, default=0, help="decides which rows are drawn")
+    parser.add_argument("--project", default="templates", help="Trackio project")
+    return parser
+
+
+def load_rows(args: argparse.Namespace, choices: tuple[tuple[str, ...], ...]) -> Any:
+    """The rows of one split, with the columns of the first choice that the data has, and no others."""
+    path = Path(args.data)
+    if path.is_file():
+        kind = {".jsonl": "json", ".json": "json", ".csv": "csv", ".parquet": "parquet"}[path.suffix]
+        rows = load_dataset(kind, data_files=str(path), split="train")
+    elif (path / "dataset_dict.json").exists():
+        rows = load_from_disk(str(path))[args.split]
+    else:
+        rows = load_dataset(args.data, split=args.split)
+    columns = next((choice for choice in choices if set(choice) <= set(rows.column_names)), None)
+    if columns is None or not len(rows):
+        allowed = " or ".join("+".join(choice) for choice in choices)
+        sys.exit(f"{args.data} has {len(rows)} rows of {rows.column_names}; allowed: {allowed}; next: rename or build")
+    wanted = 8 if SMOKE else args.rows
+    rows = rows.shuffle(seed=args.seed).select(range(wanted)) if 0 < wanted < len(rows) else rows
+    return rows.select_columns(list(columns))
+
+
+def summary(values: list[float]) -> dict[str, float | int | None]:
+    stderr = statistics.stdev(values) / math.sqrt(len(values)) if len(values) > 1 else None
+    return {"value": statistics.fmean(values), "n": len(values), "stderr": stderr}
+
+
+def compare(ours: list[float], theirs: list[float]) -> dict[str, float | int | None]:
+    """The difference row by row: its standard error is far smaller than that of two separate means."""
+    return summary([one - other for one, other in zip(ours, theirs, strict=True)])
+
+
+def track(args: argparse.Namespace, numbers: dict[str, float]) -> None:
+    """Trackio on this machine: a Space, server or token in the environment would carry the metrics out."""
+    for remote in ("TRACKIO_SPACE_ID", "TRACKIO_SERVER_URL", "TRACKIO_BUCKET_ID", "TRACKIO_WEBHOOK_URL"):
+        os.environ.pop(remote, None)
+    os.environ.setdefault("TRACKIO_DIR", str(args.output / "trackio"))
+    import trackio
+
+    offline, constants.HF_HUB_OFFLINE = constants.HF_HUB_OFFLINE, True
+    trackio.init(args.project, "/".join(args.output.parts[-2:]), embed=False, auto_log_gpu=False, auto_log_cpu=False)
+    constants.HF_HUB_OFFLINE = offline  # else init() asks the Hub, and waits for ever, whose token this is
+    trackio.log(numbers)
+    trackio.finish()
+
+
+def run(args: argparse.Namespace, rows: Any, score: Any, shown: Any = None) -> int:
+    """Score the model, then the baseline, on the same rows; print, track and save; the exit status.
+
+    `score(args, name, rows)` yields one dictionary of numbers a row, the headline metric first. `shown` turns a
+    summary into other terms (a mean loss into a perplexity).
+    """
+    signal.signal(signal.SIGTERM, lambda *_: stop_asked.append(1))
+    begun, args.output = time.monotonic(), args.output.resolve()
+    args.output.mkdir(parents=True, exist_ok=True)
+    random.seed(args.seed)
+    torch.manual_seed(args.seed)
+    told: dict[str, list[dict[str, float]]] = {}
+    for role, name in (("model", args.model), ("baseline", args.baseline)):
+        told[role] = [numbers for numbers in score(args, name, rows) if not stop_asked] if name else []
+    metrics: dict[str, dict[str, Any]] = {}
+    for metric in told["model"][0] if told["model"] and not stop_asked else ():
+        ours, theirs = ([numbers[metric] for numbers in told[role]] for role in ("model", "baseline"))
+        metrics[metric] = summary(ours)
+        if theirs:
+            metrics[metric] |= {"baseline": summary(theirs), "difference": compare(ours, theirs)}
+    metrics = shown(metrics) if shown and metrics else metrics
+    head, first = next(iter(metrics.items()), (None, {"value": None, "n": 0, "stderr": None}))
+    if metrics:
+        track(args, {f"eval/{metric}": numbers["value"] for metric, numbers in metrics.items()})
+    for metric, numbers in metrics.items():
+        against = f" baseline {numbers['baseline']['value']:.6f}" if "baseline" in numbers else ""
+        print(f"{metric}: {numbers['value']:.6f}")
+        print(f"{metric} n {numbers['n']} stderr {numbers['stderr']}{against}")
+    unit = 1024 if sys.platform == "linux" else 1024**2  # of ru_maxrss: KiB on Linux, bytes on macOS
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // unit
+    cost = {"steps": len(told["model"]), "seconds": round(time.monotonic() - begun, 2), "peak_memory_mb": memory}
+    end = {"output": str(args.output / "metrics.json"), "ended": "stopped" if stop_asked else "done"}
+    result = {"metric": head, **first, **cost, **end, "metrics": metrics}
+    (args.output / "metrics.json").write_text(json.dumps(result))
+    print(json.dumps(result), flush=True)
+    return 128 + signal.SIGTERM if stop_asked else 0
+
+
+# --- end of the discipline block ---------------------------------------------------------------------------
+
+
+def names_of(rows: Any) -> list[str]:
+    """The label of each row, as a name."""
+    feature = rows.features["label"]
+    return [feature.int2str(label) if isinstance(feature, ClassLabel) else str(label) for label in rows["label"]]
+
+
+def predictions(args: argparse.Namespace, name: str, rows: Any) -> Iterator[str]:
+    gpu = torch.cuda.is_available() and not SMOKE
+    tokenizer = AutoTokenizer.from_pretrained(name)
+    model = AutoModelForSequenceClassification.from_pretrained(name, dtype=torch.float32)
+    model = model.to("cuda" if gpu else "cpu").eval()
+    strangers = sorted(set(names_of(rows)) - set(model.config.id2label.values()))
+    if strangers:
+        sys.exit(f"{name} knows no label {strangers}; allowed: {list(model.config.id2label.values())}; next: map them")
+    for start in range(0, len(rows), args.batch_size):
+        texts = rows[start : start + args.batch_size]["text"]
+        batch = tokenizer(texts, truncation=True, max_length=args.max_length, padding=True, return_tensors="pt")
+        with torch.inference_mode():
+            logits = model(**batch.to(model.device)).logits
+        yield from (model.config.id2label[int(number)] for number in logits.argmax(-1))
+
+
+def score(args: argparse.Namespace, name: str, rows: Any) -> Iterator[dict[str, float]]:
+    truth = names_of(rows)
+    counts = Counter(truth)
+    guesses = [counts.most_common(1)[0][0]] * len(truth) if name == "majority" else predictions(args, name, rows)
+    for right, guess in zip(truth, guesses, strict=True):
+        # weighted so that the mean over rows is the mean over classes of their recall
+        yield {
+            "accuracy": float(guess == right),
+            "macro_recall": (guess == right) * len(truth) / (len(counts) * counts[right]),
+        }
+
+
+def main() -> int:
+    parser = options(__doc__.split("\n")[0])
+    parser.add_argument("--max-length", type=int, default=256, help="tokens of a text; the rest is cut")
+    parser.add_argument("--batch-size", type=int, default=32, help="texts at once")
+    args = parser.parse_args()
+    return run(args, load_rows(args, COLUMNS), score)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
