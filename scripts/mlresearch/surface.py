@@ -257,7 +257,7 @@ HUB = (
 )
 
 # what a broker runs for the model's shell, a person's acts aside
-BROKERED = frozenset({"program.py", "jobs.py", "campaign.py", "hub.py"})
+BROKERED = frozenset({"program.py", "jobs.py", "campaign.py", "pipeline.py", "hub.py"})
 
 SURFACE: dict[str, dict[str, Verb]] = {
     script: {verb.name: verb for verb in verbs}

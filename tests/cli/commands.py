@@ -44,12 +44,15 @@ class Project:
         for name, content in (("train.py", TRAIN), ("evaluate.py", "print(1)\n"), ("data/test.npz", "x")):
             (self.root / name).write_text(content)
 
-    def run(self, script: str, *words: str | bytes) -> subprocess.CompletedProcess[str]:
+    def environment(self) -> dict[str, str]:
         kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+        return {**kept, "XDG_DATA_HOME": str(self.data), "PYTHONDONTWRITEBYTECODE": "1"}
+
+    def run(self, script: str, *words: str | bytes) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [sys.executable, str(REPO / "scripts" / script), *words],
             cwd=self.root,
-            env={**kept, "XDG_DATA_HOME": str(self.data), "PYTHONDONTWRITEBYTECODE": "1"},
+            env=self.environment(),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

@@ -224,3 +224,18 @@ def test_two_answers_to_one_step_at_once_are_accepted_once(tmp_path: Path) -> No
     assert sorted(codes) == [0, 2, 2]
     events = [row["event"] for row in journal.rows(str(project.root), task)]
     assert events == ["started", "accepted"]
+
+
+def test_a_person_is_shown_the_limits_of_a_task_and_not_those_of_experiments(desk: Desk) -> None:
+    task = desk.done("pipeline.py", "start", local_task.TEXT)["task"]
+    honest = local_task.LocalHonest(str(desk.root), task)
+    file = honest.write("plan.json", json.dumps(honest.plan()))
+    desk.done("pipeline.py", "complete", "--phase", "plan", "--output", file)
+    code, text, _ = desk.call("program.py", "show")
+    assert code == 0
+    assert f"task          {task}" in text
+    assert not [line for line in text.splitlines() if line.startswith(("room ", "one run ", "experiments "))]
+    checked = desk.done("program.py", "check")
+    assert (checked["ok"], checked["notes"]) == (True, [])
+    code, text, _ = desk.call("program.py", "approve", "--digest", checked["digest"])
+    assert (code, "next: pipeline.py next" in text) == (0, True)

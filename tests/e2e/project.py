@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -54,12 +55,14 @@ def make(client: Client, **limits: Any) -> None:
         path.write_text(text)
 
 
-def terminal(client: Client, script: str, *words: str) -> subprocess.CompletedProcess[str]:
+def terminal(
+    client: Client, script: str, *words: str, env: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
     """One command as the person types it, outside any session."""
     return subprocess.run(
         [sys.executable, str(REPO / "scripts" / script), *words],
         cwd=client.project,
-        env=client.environment(None, {}),
+        env=client.environment(None, env or {}),
         capture_output=True,
         text=True,
         timeout=60,
@@ -67,9 +70,9 @@ def terminal(client: Client, script: str, *words: str) -> subprocess.CompletedPr
     )
 
 
-def approve(client: Client) -> None:
-    shown = json.loads(terminal(client, "program.py", "show", "--json").stdout)
-    done = terminal(client, "program.py", "approve", "--digest", shown["digest"])
+def approve(client: Client, env: Mapping[str, str] | None = None) -> None:
+    shown = json.loads(terminal(client, "program.py", "show", "--json", env=env).stdout)
+    done = terminal(client, "program.py", "approve", "--digest", shown["digest"], env=env)
     assert done.returncode == 0, done.stderr
 
 

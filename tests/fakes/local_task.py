@@ -100,14 +100,27 @@ class Agent:
         if brief["job"] is not None and not brief["job"]["is_known"]:
             self.run("jobs.py", "reconcile")
             return
-        output = self.root / brief["output"]
-        output.parent.mkdir(parents=True, exist_ok=True)
-        output.write_text(json.dumps(self._answer(brief)))
+        self.write(brief["output"], json.dumps(self._answer(brief)))
         self.run("pipeline.py", "complete", "--phase", brief["step"], "--output", brief["output"])
+
+    def write(self, name: str, text: str) -> None:
+        output = self.root / name
+        output.parent.mkdir(parents=True, exist_ok=True)
+        output.write_text(text)
+
+    def honest(self, task: str) -> Honest:
+        """Who makes the answers."""
+        return LocalHonest(str(self.root), task, f"work/{task}/model", "cpu")
+
+    def submit(self, command: str) -> str:
+        """The job that a printed command line makes."""
+        words = shlex.split(command)
+        name: str = self.run("jobs.py", *words[words.index("submit") :])["job"]
+        return name
 
     def _answer(self, brief: Mapping[str, Any]) -> Answer:
         task, step = brief["task"], brief["step"]
-        honest = LocalHonest(str(self.root), task, f"work/{task}/model", "cpu")
+        honest = self.honest(task)
         if step in WITH_JOB:
             return self._of_job(honest, brief)
         if brief["agent"] == "critic" and step != "final_verification":
@@ -122,8 +135,7 @@ class Agent:
         step, job = brief["step"], brief["job"]["job"] if brief["job"] else None
         if job is None:
             command = next(line["command"] for line in brief["commands"] if " submit " in line["command"])
-            words = shlex.split(command)
-            job = self.run("jobs.py", *words[words.index("submit") :])["job"]
+            job = self.submit(command)
             self.submits += 1
         self.run("jobs.py", "wait", "--job", job)
         log = self.run("jobs.py", "logs", "--job", job)["lines"]

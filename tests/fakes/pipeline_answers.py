@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -300,7 +299,3 @@ class Honest:
             "artifacts": [{"what": "model", "where": where}, {"what": "script", "where": f"{self.work}/train.py"}],
             "checked": [{"what": "the model is there", "command": "inspect_model.py", "found": "it is"}],
         }
-
-
-def digest(path: Path) -> str:
-    return sha256(path.read_bytes()).hexdigest()

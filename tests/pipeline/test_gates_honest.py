@@ -12,6 +12,7 @@ import pytest
 from fakes.pipeline_answers import OUTPUT, Answer, log_of_evaluation
 from fakes.pipeline_play import Play
 from fakes.pipeline_world import DATASET, MODEL
+from mlresearch import schema
 from mlresearch.pipeline import conformity, fold, journal
 from mlresearch.pipeline.job_plans import JobPlan, plan
 from mlresearch.pipeline.profiles import PROFILES, Profile
@@ -133,6 +134,7 @@ def test_data_that_can_not_be_inspected_now_is_not_taken_on_trust(tmp_path: Path
         ("DPO of Qwen/Qwen2-0.5B without LoRA", {"model": "Qwen/Qwen2-0.5B", "method": "dpo", "adapter": "full"}),
         ("QLoRA, context length 2k, see https://arxiv.org/abs/1", {"adapter": "qlora", "sequenceLength": 2048}),
         ("tune https://huggingface.co/Qwen/Qwen2-0.5B at revision abc1234", {"model": MODEL, "revision": "abc1234"}),
+        ("tune a/dpo-x7 of me/qwen-lora", {"model": "me/qwen-lora", "dataset": "a/dpo-x7", "method": "sft"}),
         ("compare SFT/DPO, and/or KTO, of any model", {"method": "kto"}),
         ("fine-tune Qwen2-0.5B and push it to me/new-model", {"model": "Qwen/Qwen2-0.5B"}),
     ],
@@ -143,6 +145,22 @@ def test_a_plan_in_the_users_words_is_accepted(tmp_path: Path, text: str, baseli
     plan = play.honest.plan()
     verdict = play.judge("plan", plan | {"baseline": plan["baseline"] | open_to_choice | baseline})
     assert isinstance(verdict, Accept), verdict
+
+
+@pytest.mark.parametrize("dataset", ["data/train.csv", "data"])
+def test_the_other_half_of_a_split_needs_no_mention(tmp_path: Path, dataset: str) -> None:
+    play = Play(tmp_path / "project", "train a tiny classifier on data/train.csv, evaluate on data/test.csv")
+    for name in ("train", "test"):
+        path = Path(play.state.task.root, "data", f"{name}.csv")
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("text,label\n")
+    plan = play.honest.plan()
+    wanted = {"model": "tiny", "dataset": dataset, "adapter": None, "sequenceLength": None}
+    plan |= {"baseline": plan["baseline"] | wanted}
+    assert schema.faults("pipeline/plan", plan) == []
+    assert isinstance(play.judge("plan", plan), Accept)
+    path.unlink()
+    assert isinstance(play.judge("plan", plan), Refuse)
 
 
 def _granted(play: Play, step: str, job: str | None, **changes: Any) -> None:

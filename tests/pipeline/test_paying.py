@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,6 +17,7 @@ from fakes.hf_jobs import Emulator
 from fakes.pipeline_play import Play
 from mlresearch import backends, jobs, ledger, money, program, seal
 from mlresearch.campaign import approval
+from mlresearch.cli import jobs as cli_jobs
 from mlresearch.errors import GateError, UsageError
 from mlresearch.jobs.order import Order, placed
 from mlresearch.pipeline import briefs, closing, drafting, engine, job_plans, paying, upkeep
@@ -139,6 +141,24 @@ def test_a_paid_step_first_asks_for_the_approval_and_then_shows_its_command(make
     assert "jobs.py submit --backend hf" in after
     assert "--secret HF_TOKEN" in after
     assert "approve" not in after
+
+
+def test_the_command_that_a_page_shows_is_what_the_submit_takes(
+    make_play: MakePlay, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    play = make_play()
+    play.advance("gpu_preflight")
+    approve(play)
+    command = next(line.command for line in page(play).lines if " submit " in line.command)
+    words = shlex.split(command)
+    monkeypatch.chdir(play.root)
+    assert cli_jobs.run([*words[words.index("submit") :], "--json"]) == 0
+    job = json.loads(capsys.readouterr().out)["job"]
+    held = page(play).held
+    assert held is not None
+    assert (held.job, held.stage, held.is_known) == (job, None, True)
+    row = next(row for row in ledger.rows(root_of(play)) if row["event"] == "reserved")
+    assert row["ceiling_micro"] == paying.ceilings(play.state)["gpu_preflight"]
 
 
 def test_the_smoke_run_needs_no_approval(make_play: MakePlay) -> None:
@@ -292,7 +312,7 @@ def test_a_job_is_not_offered_again_until_something_has_changed(local_play: Play
     path.write_text(path.read_text() + "raise KeyError('text')\n")
     job = submit(play, "cpu_smoke")
     ended(play)
-    analysis = {
+    analysis: dict[str, Any] = {
         "category": "dataset_schema_mismatch",
         "jobId": None,
         "rootCause": "the column has another name",

@@ -28,6 +28,13 @@ def preload() -> None:
         getattr(sys.modules["trl"], name)
 
 
+def confine(extra: int) -> None:
+    """Let this process map so many bytes more than it does now."""
+    with open("/proc/self/statm") as file:
+        now = int(file.read().split()[0]) * os.sysconf("SC_PAGE_SIZE")
+    resource.setrlimit(resource.RLIMIT_AS, (now + extra, now + extra))
+
+
 def become(order: dict[str, Any]) -> None:
     """In the child: the script's own streams, environment and limits, then the script."""
     log = os.open(order["log"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
@@ -40,9 +47,7 @@ def become(order: dict[str, Any]) -> None:
     os.environ.update(order["env"])
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     if extra := order.get("address_space"):
-        with open("/proc/self/statm") as file:
-            now = int(file.read().split()[0]) * os.sysconf("SC_PAGE_SIZE")
-        resource.setrlimit(resource.RLIMIT_AS, (now + extra, now + extra))
+        confine(extra)
     sys.argv = list(order["argv"])
     sys.path[0] = os.path.dirname(os.path.abspath(sys.argv[0]))
     runpy.run_path(sys.argv[0], run_name="__main__")

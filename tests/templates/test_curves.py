@@ -46,6 +46,6 @@ def test_curves_leave_the_machine_only_for_the_space_that_was_asked_for(name: st
 
 def test_so_do_those_of_the_template_without_torch(tmp_path: Path) -> None:
     cases = [name for name, (_, asked, _) in CASES.items() if asked is None]  # it has no option for a Space
-    words = [sys.executable, HERE / "start_tracking.py", TEMPLATES / "train_tabular.py", written(tmp_path, cases)]
-    done = subprocess.run(words, capture_output=True, text=True, timeout=120, check=True)
+    words = (HERE / "start_tracking.py", TEMPLATES / "train_tabular.py", written(tmp_path, cases))
+    done = subprocess.run([sys.executable, *map(str, words)], capture_output=True, text=True, timeout=120, check=True)
     check(json.loads(done.stdout), cases)

@@ -50,11 +50,11 @@ def calls(tree: ast.AST, text: str) -> Iterator[ast.Call]:
     return (call for call in found if ast.unparse(call.func) == text)
 
 
-def paid(path: Path, *args: str) -> Paid:
+def paid(path: Path, *args: str, **env: str) -> Paid:
     return Paid(
         files=((path.name, path.read_bytes()),),
         args=args,
-        env={},
+        env=env,
         timeout_s=MINIMUM_S,
         root="/srv/project",
         repos="ada/run-*",
@@ -143,6 +143,12 @@ def test_a_template_pushes_only_where_it_may(path: Path) -> None:
     found = faults(paid(path, *ELSEWHERE)) if has_options else []
     assert has_options is any("eve/run-1" in fault.wrong for fault in found)
     assert has_options is any("eve/curves" in fault.wrong for fault in found)
+
+
+@training
+def test_a_job_s_curves_go_only_to_a_space_that_may_be_written(path: Path) -> None:
+    assert faults(paid(path, TRACKIO_SPACE_ID="ada/run-curves")) == []
+    assert any("eve/curves" in fault.wrong for fault in faults(paid(path, TRACKIO_SPACE_ID="eve/curves")))
 
 
 def smoke(path: Path, *args: str) -> dict[str, Any]:

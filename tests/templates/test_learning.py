@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from templates.lab import DATA, HERE, TEMPLATES, Lab
+from templates.lab import DATA, HERE, TEMPLATES, Lab, alerts
 
 SEEDED = {
     "sft": ("--learning-rate", "1e-2"),
@@ -52,6 +52,15 @@ def test_lora_teaches_new_words_and_leaves_the_base_weights_untouched(lab: Lab, 
     assert told["changed"] == []
     assert told["compared"] >= 20
     assert told["adapters_moved"] == told["adapters"] == 14
+
+
+def test_an_adapter_that_falls_back_to_guessing_has_diverged(lab: Lab, speaker: Path, tmp_path: Path) -> None:
+    """Its loss stays near the logarithm of the vocabulary's size, which no single report gives away."""
+    words = ("--model", speaker, "--steps", 40, "--learning-rate", "1e3", "--batch-size", 8, "--save-steps", 40)
+    done = lab.train("sft", tmp_path, *words, code=3)
+    assert done.numbers("step")[0] < 1 < math.log(259) / 2 < done.numbers("step")[-1]
+    assert done.result["steps"] < 40
+    assert alerts(tmp_path)["divergence_nan"][0] == "error"
 
 
 def test_dpo_raises_the_margin_until_the_chosen_answer_wins(lab: Lab, tmp_path: Path) -> None:

@@ -79,6 +79,7 @@ def _chosen(values: Values) -> tuple[str, str]:
 
 def following(values: Values) -> Answer:
     root, name = _chosen(values)
+    record_session(root)  # a later session goes on with the task, and its submits are the task's own
     state = upkeep.tend(root, name)
     if state.stopped is not None:
         return _ended(state)

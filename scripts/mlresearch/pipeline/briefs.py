@@ -69,7 +69,7 @@ class Brief:
             "commands": [line.as_dict() for line in self.lines],
             "output": self.output,
             "complete": self.complete,
-            "fail": self.fail if self.attempts is not None else None,
+            "fail": self.fail,
             "failure_schema": schema.load("pipeline/failure") if self.failures or self._has_failed else None,
             "issues": [dict(issue) for issue in self.issues],
             "failures": [dict(failure) for failure in self.failures],
@@ -182,7 +182,7 @@ def _notes(state: State, step: Step, held: Submitted | None) -> Iterator[str]:
 def _repeats(state: State, step: Step, job: JobPlan | None, held: Submitted | None) -> Iterator[str]:
     if job is not None and held is None and paying.is_unchanged(state, step.name, job):
         last = state.failures[step.name][-1]
-        yield f"nothing has changed since {last.job} failed: make the change that its diagnosis names, then run next again"
+        yield f"nothing has changed since {last.job} failed: make the change that was diagnosed, then run next again"
 
 
 def _asking(state: State) -> Iterator[str]:
@@ -255,8 +255,9 @@ def _answer(found: Brief) -> Iterator[str]:
     elif found.approval is None:
         yield f"the answer: {found.output}, one JSON object:"
         yield from fields(schema.load(f"pipeline/{found.step.schema}"))
-    if found.attempts is not None and found.approval is None:
-        yield f"when it failed: {found.fail}"
+    if found.approval is None:
+        when = "when it failed" if found.attempts is not None else "when it can not be done as asked (unrecoverable)"
+        yield f"{when}: {found.fail}"
     if found.approval is None:
         yield f"when it is done: {found.complete}"
 

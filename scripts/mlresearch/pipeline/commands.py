@@ -10,6 +10,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from mlresearch.pipeline import derived
 from mlresearch.pipeline.job_plans import plan
 from mlresearch.pipeline.paying import Approval, Submitted, is_unchanged
 from mlresearch.pipeline.profiles import PROFILES, Profile
@@ -83,7 +84,7 @@ _LOOKUPS: Mapping[str, Sequence[_Spec]] = {
 
 def lookups(state: State, step: str) -> list[Line]:
     """What the step may look up, each with where its answer goes. One that is not installed here is left out."""
-    values, folder = _values(state), f"work/{state.task.name}/evidence/{step}"
+    values, folder = _values(state), derived.evidence(state.task.name, step)
     found = []
     for why, script, words, evidence in _LOOKUPS.get(step, ()):
         verb = SURFACE.get(script, {}).get(words.partition(" ")[0])
@@ -93,8 +94,6 @@ def lookups(state: State, step: str) -> list[Line]:
         can_save = any(option.flag == "--save" for option in verb.options)
         saved = f" --save {folder}/{evidence}" if can_save else f" --json > {folder}/{evidence}"
         found.append(Line(why, line + saved if evidence else line))
-    if any(" > " in line.command for line in found):
-        found.insert(0, Line("once, for the evidence", f"mkdir -p {folder}"))
     return found
 
 

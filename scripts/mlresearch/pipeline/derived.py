@@ -1,4 +1,7 @@
-"""Keeps the copies of a task's accepted answers in step with its journal. Anybody may delete them: they come back."""
+"""Keeps what follows from a task's journal in step with it: copies of accepted answers, folders for evidence.
+
+Anybody may delete them: they come back.
+"""
 
 from __future__ import annotations
 
@@ -20,3 +23,11 @@ def write(state: State) -> None:
         if path.stem not in state.results:
             with suppress(FileNotFoundError):
                 path.unlink()
+    for step in state.todo:  # an agent that only looks may write its evidence, and make no folder
+        with suppress(FileExistsError, NotADirectoryError):
+            Path(root, evidence(name, step)).mkdir(parents=True, exist_ok=True)
+
+
+def evidence(task: str, step: str) -> str:
+    """Where a step's look-ups leave what they saw, from the project's folder."""
+    return f"work/{task}/evidence/{step}"

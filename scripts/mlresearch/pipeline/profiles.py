@@ -47,7 +47,6 @@ PROFILES: Mapping[str, Profile] = {
                 "sft": "train_sft.py",
                 "pretraining": "train_sft.py",
                 "dpo": "train_dpo.py",
-                "kto": "train_dpo.py",
                 "grpo": "train_grpo.py",
                 "reward": "train_reward.py",
             },

@@ -121,7 +121,7 @@ _ADDED: tuple[Stop, ...] = (
     Stop("auth_missing", "no token that may do this: {what}", "hf auth login, in your own terminal"),
     Stop("walltime_reached", "the time that was approved is used up: {what}", "a new approval with a longer time"),
     Stop("target_reached", "the target is reached: {what}", "read the report"),
-    Stop("interrupted", "a person stopped the task", "pipeline.py next goes on where it stopped"),
+    Stop("interrupted", "the task was ended before it was done", "pipeline.py start, for a new task"),
 )
 
 STOPS: dict[str, Stop] = {

@@ -122,7 +122,7 @@ CATEGORIES: tuple[Category, ...] = (
 
 BY_NAME = {category.name: category for category in CATEGORIES}
 
-# Titles of the alerts that the templates raise: the category of each, or None for advice about a run that has not failed.
+# Titles of the alerts that the templates raise: the category of each, or None for advice about a run that goes on.
 OF_ALERT: dict[str, str | None] = {
     "divergence_nan": "divergence_nan",
     "oom": "oom",

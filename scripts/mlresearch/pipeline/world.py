@@ -21,6 +21,8 @@ from mlresearch.pipeline.task import JobFacts
 from mlresearch.sources import hub_facts
 
 _LOCAL = "local"
+# a small model that a template builds from a config
+BUILT_IN = "tiny"
 
 
 class Present:
@@ -33,11 +35,13 @@ class Present:
     def resolves(self, kind: str, name: str) -> bool:
         if kind in ("model", "dataset") and self._here(name) is not None:
             return True
+        if kind == "model" and name == BUILT_IN:
+            return True
         return hub_facts.exists(kind, name)
 
     def model(self, name: str, revision: str | None = None) -> Mapping[str, Any] | None:
-        here = self._here(name)
-        return _of_this_machine() if here is not None else hub_facts.model(name, revision)
+        is_here = name == BUILT_IN or self._here(name) is not None
+        return _of_this_machine() if is_here else hub_facts.model(name, revision)
 
     def dataset(self, name: str) -> Mapping[str, Any] | None:
         here = self._here(name)

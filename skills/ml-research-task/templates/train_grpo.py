@@ -294,8 +294,9 @@ def start_tracking(args: argparse.Namespace) -> Any:
 
     Outside a job, what the environment names would carry the metrics out unasked.
     """
-    given = os.environ.get("TRACKIO_SPACE_ID") if "ML_RESEARCH_JOB" in os.environ else None
-    space = None if SMOKE else args.trackio_space or given
+    if "ML_RESEARCH_JOB" in os.environ:
+        args.trackio_space = args.trackio_space or os.environ.get("TRACKIO_SPACE_ID")
+    space = args.trackio_space if not SMOKE else None
     for remote in ("TRACKIO_SPACE_ID", "TRACKIO_SERVER_URL", "TRACKIO_BUCKET_ID", "TRACKIO_WEBHOOK_URL"):
         os.environ.pop(remote, None)
     os.environ.setdefault("TRACKIO_DIR", str(args.output / "trackio"))

@@ -18,7 +18,9 @@ INHERITED = ("PATH", "LANG", "UV_CACHE_DIR", "UV_FIND_LINKS", "XDG_CACHE_HOME", 
 class Execution:
     """Starts at once. `ended` is the moment it ended, None before; `lines` grows."""
 
-    def __init__(self, body: Mapping[str, Any], folder: Path, now: Callable[[], float]) -> None:
+    def __init__(
+        self, body: Mapping[str, Any], folder: Path, now: Callable[[], float], variables: Mapping[str, str]
+    ) -> None:
         self.lines: list[tuple[float, str]] = []
         self.exit_code: int | None = None
         self.ended: float | None = None
@@ -29,7 +31,7 @@ class Execution:
         self._process = subprocess.Popen(
             [*body["command"], *body.get("arguments", [])],
             cwd=folder,
-            env=_environment(body, folder),
+            env=_environment(body, folder, variables),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -63,8 +65,8 @@ class Execution:
         self._thread.join()
 
 
-def _environment(body: Mapping[str, Any], folder: Path) -> dict[str, str]:
+def _environment(body: Mapping[str, Any], folder: Path, variables: Mapping[str, str]) -> dict[str, str]:
     inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}
     given = {**body.get("environment", {}), **body.get("secrets", {})}
     ours = {"HOME": str(Path.home()), "UV_OFFLINE": "1", "HF_HUB_OFFLINE": "1", "JOB_ID": folder.name}
-    return inherited | ours | {name: str(value) for name, value in given.items()}
+    return inherited | ours | dict(variables) | {name: str(value) for name, value in given.items()}

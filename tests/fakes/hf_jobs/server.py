@@ -14,13 +14,14 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 from fakes.hf_jobs import answers, prices
 from fakes.hf_jobs.clock import Clock
 from fakes.hf_jobs.faults import Fault, Faults
 from fakes.hf_jobs.state import Job, Plan
 from fakes.hf_jobs.streams import Streams
+from fakes.table_server import Answer, Asked
 
 
 class InFlight:
@@ -43,7 +44,8 @@ class Emulator:
     """The service while the `with` block lasts. `execute_in` makes jobs really run, each in a folder there.
 
     `plans` are used up one a job; then `plan` counts. `listed_after_s` is how long a new job is missing from
-    listings. `requests` are the calls so far as `METHOD /path`, `bodies` the accepted submits.
+    listings. `requests` are the calls so far as `METHOD /path`, `bodies` the accepted submits. `others` answers what is
+    not about jobs. `variables` are what a job's container has beside what its submit gave.
     """
 
     def __init__(self, execute_in: Path | None = None) -> None:
@@ -55,6 +57,8 @@ class Emulator:
         self.page_size, self.listed_after_s = 3, 0.0
         self.requests: list[str] = []
         self.bodies: list[dict[str, Any]] = []
+        self.others: Callable[[Asked], Answer] | None = None
+        self.variables: dict[str, str] = {}
         self.closing, self.busy = threading.Event(), InFlight()
         self.streams = Streams(self.closing)
         self._execute_in = execute_in
@@ -80,7 +84,7 @@ class Emulator:
             job = Job(namespace, body, plan, self.clock)
             self.bodies.append(body)
             if self._execute_in is not None:
-                job.execute(self._execute_in)
+                job.execute(self._execute_in, self.variables)
             self.jobs[job.id] = job
             return job
 
@@ -174,7 +178,20 @@ class _Handler(BaseHTTPRequestHandler):
             found = re.fullmatch(pattern, request)
             if found:
                 return handler(self, query, raw, *found.groups())
-        self._answer(404, {"error": f"the emulator has no {request}"})
+        if self.hub.others is None:
+            return self._answer(404, {"error": f"the emulator has no {request}"})
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        words = {name: values[0] for name, values in query.items()}
+        method, _, path = request.partition(" ")
+        self._pass_on(self.hub.others(Asked(method, unquote(path), words, headers, raw)))
+
+    def _pass_on(self, answer: Answer) -> None:
+        self.send_response(answer.status)
+        for name, value in {"content-type": answer.kind, **answer.headers}.items():
+            self.send_header(name, value)
+        self.send_header("content-length", str(len(answer.body)))
+        self.end_headers()
+        self.wfile.write(answer.body)
 
     def harnesses(self, query: dict[str, list[str]], raw: bytes) -> None:
         self._answer(200, {"standardEnvVars": [], "harnesses": {}})

@@ -40,8 +40,9 @@ class Job:
         self.execution: Execution | None = None
         self._canceled: float | None = None
 
-    def execute(self, folder: Path) -> None:
-        self.execution = Execution({**self.body, "timeoutSeconds": self.limit_s}, folder / self.id, self.clock.now)
+    def execute(self, folder: Path, variables: Mapping[str, str]) -> None:
+        body = {**self.body, "timeoutSeconds": self.limit_s}
+        self.execution = Execution(body, folder / self.id, self.clock.now, variables)
 
     @property
     def labels(self) -> dict[str, str]:

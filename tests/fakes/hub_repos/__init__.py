@@ -125,7 +125,8 @@ class HubRepos:
         if asked.token != self.token or given["organization"] != self.owner:
             return _error(403, "You don't have the rights to create here", "Forbidden")
         if (kind, name) in self.repos:
-            return _error(409, "You already created this repo", "Conflict")
+            there = {"error": "You already created this repo", "url": f"https://huggingface.co/{name}"}
+            return told(there, 409, {"X-Error-Code": "Conflict", "X-Error-Message": there["error"]})
         self.created.append(given)
         self.add(Repo(name, kind, private=given.get("visibility") == "private"))
         return told({"url": f"https://huggingface.co/{name}", "name": name, "id": "1"})

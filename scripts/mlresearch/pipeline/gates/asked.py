@@ -53,18 +53,24 @@ def may_be_ordinary(name: str) -> bool:
     return _ORDINARY.fullmatch(name) is not None
 
 
+def _words(text: str) -> str:
+    """The text without names and addresses: a data set that is called dpo-mix asks for no method."""
+    return _NAME.sub(" ", _URL.sub(" ", text))
+
+
 def methods(text: str) -> set[str]:
-    return {name for name, pattern in _METHODS.items() if re.search(pattern, text, re.I)}
+    return {name for name, pattern in _METHODS.items() if re.search(pattern, _words(text), re.I)}
 
 
 def adapters(text: str) -> set[str]:
-    text, negated = _NEGATED.sub(" ", text), _NEGATED.search(text)
+    negated = _NEGATED.search(_words(text))
+    text = _NEGATED.sub(" ", _words(text))
     found = {name for name, pattern in _ADAPTERS.items() if re.search(pattern, text, re.I)}
     return found or ({"full"} if negated else set())
 
 
 def lengths(text: str) -> set[int]:
-    return {int(number.replace(",", "")) * (1024 if k else 1) for number, k in _LENGTH.findall(text)}
+    return {int(number.replace(",", "")) * (1024 if k else 1) for number, k in _LENGTH.findall(_words(text))}
 
 
 def revisions(text: str) -> set[str]:

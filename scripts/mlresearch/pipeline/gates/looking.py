@@ -169,9 +169,13 @@ def steps_in(log: Sequence[str]) -> int:
 
 def tail_faults(told: str, log: Sequence[str]) -> list[str]:
     """The quoted lines are the log's last, to the letter but for blanks and colours."""
-    whole = plain(" ".join(readings.plain(line) for line in log))
-    end = plain(" ".join(readings.plain(line) for line in told.splitlines()))
+    whole, end = _flat(log), _flat([told])
     return [] if end and whole.endswith(end) else ["logTail: these are not the last lines of the log"]
+
+
+def _flat(texts: Iterable[str]) -> str:
+    """One line; a progress bar that draws over itself is cut alike whoever quotes it."""
+    return plain(" ".join(readings.plain(line) for text in texts for line in text.splitlines()))
 
 
 def same(one: object, other: object) -> bool:

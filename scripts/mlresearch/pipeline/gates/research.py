@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence, Set
+from pathlib import Path
 from typing import Any
 
 from mlresearch.errors import Unavailable
@@ -54,9 +55,20 @@ def _names(look: Look, baseline: Mapping[str, Any]) -> None:
             look.expect(asked.says(task.text, value), told)
     taken = {baseline["model"], baseline["dataset"]}
     for name in asked.names(task.text):
-        if name not in taken and not _is_other(look, name, task):
+        if (
+            name not in taken
+            and not _is_other(look, name, task)
+            and not _is_beside(name, baseline["dataset"], task.root)
+        ):
             told = f"baseline: the task names {name}, and neither model nor dataset is it, to the letter"
             look.faults.append(told)
+
+
+def _is_beside(name: str, dataset: str | None, root: str) -> bool:
+    """True for a file of this project in the folder of the training data: the other half of a split."""
+    if dataset is None or not Path(root, name).exists():
+        return False
+    return name.rpartition("/")[0] in (dataset.rpartition("/")[0], dataset)
 
 
 def _is_other(look: Look, name: str, task: Task) -> bool:
