@@ -1,161 +1,47 @@
-"""One play for each reason to stop, through the commands: the right reason, what was spent, and what stands afterwards.
-
-One honest task is played once; each play begins from the picture of it at the step where things go wrong.
-"""
+"""One play for each reason to stop, through the commands: the reason, what was spent, and what stands afterwards."""
 
 from __future__ import annotations
 
-import contextlib
-import io
-import json
-import os
-import re
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from fakes import local_task
-from fakes.local_task import Agent, LocalHonest
+from fakes.local_task import LocalHonest
 from fakes.papers_server import PapersServer
-from fakes.pipeline_answers import TRAIN, Answer, Honest
+from fakes.pipeline_answers import Answer, Honest
 from fakes.pipeline_world import DATASET, MODEL
-from mlresearch import ledger, seal
-from mlresearch.cli import jobs, pipeline, program
-from mlresearch.pipeline.stops import STOPS
+from fakes.task_film import PICTURES, At, Film, Player, approve_with, desk, ended, run
 
-COMMANDS = {"pipeline.py": pipeline.run, "jobs.py": jobs.run, "program.py": program.run}
-TRAIN_WITH_TROUBLE = TRAIN.replace(
-    "\ntrainer.train()\n",
-    """
-trainer.train()
-trouble = Path(os.environ["ML_RESEARCH_ROOT"], "trouble")
-if trouble.exists():
-    kind = trouble.read_text()
-    raise {"KeyError": KeyError, "ValueError": ValueError, "TypeError": TypeError}[kind]("row 17 is broken")
-""",
-)
 JOB_STEPS = ("cpu_smoke", "gpu_preflight", "full_job")
 
 
-class Troubled(LocalHonest):
-    def implement(self, train: str = TRAIN_WITH_TROUBLE, evaluation: str = "") -> Answer:
-        return super().implement(train)
-
-
-class Player(Agent):
-    """Plays to a step, and does there what a test says."""
-
-    def honest(self, task: str) -> Honest:
-        return Troubled(str(self.root), task, f"work/{task}/model", "cpu")
-
-    def to(self, step: str) -> Mapping[str, Any]:
-        """The brief of a step whose job may be submitted."""
-        while True:
-            briefs = self.run("pipeline.py", "next")["briefs"]
-            brief = next((one for one in briefs if one["step"] == step and one["approval"] is None), None)
-            if brief is not None:
-                return dict(brief)
-            for one in briefs:
-                self.step(one)
-
-    def complete(self, brief: Mapping[str, Any], **changes: Any) -> dict[str, Any]:
-        """The honest answer with something else in it."""
-        self.write(brief["output"], json.dumps({**self._answer(brief), **changes}))
-        return self.run("pipeline.py", "complete", "--phase", brief["step"], "--output", brief["output"])
-
-    def fail(self, brief: Mapping[str, Any], **changes: Any) -> dict[str, Any]:
-        """A diagnosis, of a job that failed or of none."""
-        usual: dict[str, Any] = {
-            "category": "dataset_schema_mismatch", "jobId": None, "rootCause": "the rows are not what they should be",
-            "evidenceLines": ["row 17 is broken"], "minimalFix": "read the column that is there", "configChanges": {},
-            "scopeChange": False, "oomLadderRung": 0, "unrecoverable": False, "recheckedDocs": [],
-        }  # fmt: skip
-        file = brief["output"].replace(".json", ".failure.json")
-        self.write(file, json.dumps(usual | changes))
-        return self.run("pipeline.py", "fail", "--phase", brief["step"], "--analysis", file)
-
-    def job(self, brief: Mapping[str, Any]) -> str:
-        """The step's job, to its end."""
-        job = self.submit(next(line["command"] for line in brief["commands"] if " submit " in line["command"]))
-        self.run("jobs.py", "wait", "--job", job)
-        return job
-
-    def breaks(self, kind: str) -> None:
-        (self.root / "trouble").write_text(kind)
-
-
-def run(script: str, *words: str) -> dict[str, Any]:
-    said, told = io.StringIO(), io.StringIO()
-    with contextlib.redirect_stdout(said), contextlib.redirect_stderr(told):
-        code = COMMANDS[script]([*words, "--json"])
-    assert code == 0 or script == "jobs.py", f"{script} {words}: {said.getvalue()}"
-    answer: dict[str, Any] = json.loads(said.getvalue())
-    return answer
-
-
-PICTURES = ("plan", "verify_research", "resources.model", "data_audit", "implement", "code_review", *JOB_STEPS)
-PICTURES = (*PICTURES[:-1], "readiness", "full_job", "evaluate")
-At = Callable[[str], Player]
+@pytest.fixture(scope="module")
+def papers() -> Iterator[PapersServer]:
+    with PapersServer() as opened:
+        yield opened
 
 
 @pytest.fixture(scope="module")
-def film(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Path]]:
-    """Where the play is, and where its pictures lie."""
+def free(papers: PapersServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Film]:
     top, pictures = tmp_path_factory.mktemp("play"), tmp_path_factory.mktemp("pictures")
-    with PapersServer() as papers, pytest.MonkeyPatch.context() as patch:
-        root = local_task.make(top)
-        for name, value in local_task.environment(top, papers.environment).items():
-            patch.setenv(name, value)
-        patch.delenv("CLAUDE_CODE_SESSION_ID", raising=False)
-        patch.chdir(root)
-        player = Player(root, run)
-        run("pipeline.py", "start", local_task.TEXT, "--max-job-retries", "2")
-        for step in PICTURES:
-            player.to(step)
-            shutil.copytree(top, pictures / step, symlinks=True)
-        yield top, pictures
+    with desk(top, papers.environment):
+        film = Film(top, pictures, is_paid=False)
+        film.shoot(PICTURES, "--max-job-retries", "2")
+        yield film
 
 
 @pytest.fixture
-def at(film: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> At:
-    top, pictures = film
-
-    def put_back(step: str) -> Player:
-        monkeypatch.chdir("/")
-        shutil.rmtree(top)
-        shutil.copytree(pictures / step, top, symlinks=True)
-        monkeypatch.chdir(top / "project")
-        return Player(top / "project", run)
-
-    return put_back
+def at(free: Film) -> At:
+    return free.at
 
 
-def ended(player: Player, reason: str, jobs_run: int) -> None:
-    """The task is closed for that reason: a report that says it, nothing open, nothing owed, no approval left."""
-    root = str(player.root)
-    found = player.run("pipeline.py", "next")
-    if found["do"] == "finalize":
-        player.run("pipeline.py", "finalize")
-        found = player.run("pipeline.py", "next")
-    stopped = found["stopped"]
-    is_well = reason in ("answered", "target_reached", "completed")
-    assert (stopped["reason"], stopped["conforms"], found["do"]) == (reason, is_well, "nothing")
-    assert stopped["next"] == STOPS[reason].next_step
-    (task,) = os.listdir(player.root / "work")
-    report = (player.root / "runs" / task / "report.md").read_text()
-    assert reason in report
-    assert stopped["message"].split("`")[0][:60] in report
-    assert ledger.verify(root) == []
-    rows = list(ledger.rows(root))
-    assert sum(row["event"] == "submitted" for row in rows) == jobs_run
-    assert sum(row["event"] == "settled" for row in rows) == jobs_run
-    assert ledger.standing(root).open == {}
-    assert seal.load(root) is None
-    assert not (player.root / seal.PROGRAM).exists()
-    assert player.run("pipeline.py", "status")["spent_usd"] == 0
+class Aiming(LocalHonest):
+    def plan(self) -> Answer:
+        plan = super().plan()
+        return {**plan, "successMetric": {**plan["successMetric"], "target": 2.0}}
 
 
 GIVEN_UP = {
@@ -235,7 +121,7 @@ def test_a_diagnosis_that_only_a_person_can_answer_ends_the_task(at: At, changes
 )
 def test_a_critic_that_blocks_twice_ends_the_task(at: At, critic: str, redone: str, reason: str, count: int) -> None:
     player = at(critic)
-    issue = {"severity": "error", "claim": "it is invented", "evidence": "404", "fix": "look it up"}
+    issue = {"severity": "error", "claim": "it is invented", "evidence": "404", "url": None}
     blocks = {"ok": False, "mustReblock": True, "issues": [issue]}
     assert player.complete(player.to(critic), **blocks)["to"] == redone
     player.complete(player.to(critic), **blocks)
@@ -283,8 +169,7 @@ def test_a_submit_past_the_approval_ends_the_task(at: At) -> None:
 def test_an_approval_whose_job_time_is_too_short_ends_the_task(at: At) -> None:
     player = at("cpu_smoke")
     player.step(player.to("cpu_smoke"))
-    page = player.root / seal.PROGRAM
-    page.write_text(re.sub(r"max_walltime: .*", "max_walltime: 2h", page.read_text()))
+    approve_with(player, max_walltime="80m")
     player.to("readiness")
     player.step(player.to("readiness"))
     ended(player, "walltime_reached", 2)
@@ -296,3 +181,15 @@ def test_a_session_that_can_not_go_on_ends_the_task(at: At, reason: str) -> None
     player.step(player.to("cpu_smoke"))
     player.run("pipeline.py", "finalize", "--stop", reason)
     ended(player, reason, 1)
+
+
+def test_a_target_that_is_reached_ends_the_task_well(papers: PapersServer, tmp_path: Path) -> None:
+    class Aimed(Player):
+        def honest(self, task: str) -> Honest:
+            return Aiming(str(self.root), task, f"work/{task}/model", "cpu")
+
+    with desk(tmp_path, papers.environment):
+        run("pipeline.py", "start", local_task.TEXT)
+        player = Aimed(tmp_path / "project", run, is_paid=False)
+        player.play()
+        ended(player, "target_reached", 4)

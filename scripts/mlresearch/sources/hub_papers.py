@@ -93,6 +93,7 @@ def _ask(ask: Callable[[Any], list[Paper]]) -> Found:
 def _bounded(transport: _Transport, ask: Callable[[Any], T]) -> T:
     """Call the library; whatever it makes of an answer that it does not understand is Unavailable."""
     import huggingface_hub
+    from huggingface_hub.utils import _http
 
     huggingface_hub.set_client_factory(lambda: httpx2.Client(transport=transport))
     try:
@@ -102,6 +103,8 @@ def _bounded(transport: _Transport, ask: Callable[[Any], T]) -> T:
     except Exception as error:  # its readers raise anything from KeyError to StrictDataclassFieldValidationError
         wrong = f"Hugging Face answered what can not be read ({type(error).__name__})"
         raise Unavailable(wrong, next_step=LATER) from None
+    finally:  # a backend of the same process talks to its service without `web`
+        huggingface_hub.set_client_factory(_http.default_client_factory)
 
 
 class _Transport(httpx2.BaseTransport):
