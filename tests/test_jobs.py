@@ -26,6 +26,7 @@ from mlresearch.errors import (
     Unavailable,
     UsageError,
 )
+from mlresearch.guard import situations
 from mlresearch.jobs import Order, intents
 
 CENT = 10_000
@@ -342,6 +343,17 @@ def test_a_denial_that_the_hook_noted_ends_the_campaign_at_the_next_submit(toy: 
     with pytest.raises(EnvelopeBreach, match="max_usd: asked"):
         jobs.submit(toy.path, order(toy), host)
     assert not host.specs
+
+
+def test_a_denial_that_quotes_a_token_leaves_none_in_the_ledger(toy: Toy, host: Host) -> None:
+    approve(toy)
+    token = "hf_" + "Quoted0Token" * 3
+    situations.mark_denied(toy.path, f"HF_TOKEN={token} hf jobs run", time.time())
+    with pytest.raises(EnvelopeBreach):
+        jobs.submit(toy.path, order(toy), host)
+    assert events(toy) == ["stopped"]
+    assert token not in (toy.root / "runs" / "ledger.jsonl").read_text()
+    assert token not in Path(store.root_dir(toy.path), situations.DENIED).read_text()
 
 
 def test_a_denial_from_before_the_approval_ends_nothing(toy: Toy, host: Host) -> None:

@@ -14,6 +14,7 @@ from fakes.papers_server import PapersServer
 from fakes.pipeline_answers import Answer, Honest
 from fakes.pipeline_world import DATASET, MODEL
 from fakes.task_film import PICTURES, At, Film, Player, approve_with, desk, ended, run
+from mlresearch.pipeline.stops import STOPS
 
 JOB_STEPS = ("cpu_smoke", "gpu_preflight", "full_job")
 
@@ -193,3 +194,10 @@ def test_a_target_that_is_reached_ends_the_task_well(papers: PapersServer, tmp_p
         player = Aimed(tmp_path / "project", run, is_paid=False)
         player.play()
         ended(player, "target_reached", 4)
+
+
+def test_no_reason_is_left_without_a_play() -> None:
+    here = Path(__file__).parent
+    told = "".join(path.read_text() for path in here.glob("test_pipeline*.py"))
+    alike = {f"{step}_{kind}" for step in JOB_STEPS for kind in ("unrecoverable", "same_error", "retries_exhausted")}
+    assert [reason for reason in STOPS if reason not in alike and f'"{reason}"' not in told] == []

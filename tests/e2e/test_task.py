@@ -140,6 +140,18 @@ def planned(client: Client, variables: dict[str, str]) -> str:
     return task
 
 
+def forbidden_calls(root: Path, step: str, look: str, evidence: str) -> list[Json]:
+    """What a researcher could try beside the look-up; the client offers it no Write at all."""
+    return [
+        use("Write", file_path=str(root / "work" / "mine.txt"), content="x"),
+        bash("touch work/mine.txt"),
+        bash(f"{look} && touch work/mine.txt"),
+        bash(f"{SCRIPTS}papers.py details {PAPER} --json > program.md"),
+        bash(f"{SCRIPTS}pipeline.py complete --phase {step} --output {evidence}"),
+        bash(f"{SCRIPTS}jobs.py submit --backend local --script work/train.py --flavor cpu --timeout 1m"),
+    ]
+
+
 def test_a_researcher_does_a_step_by_looking_and_can_change_nothing(
     client: Client, model: ScriptedModel, papers: PapersServer
 ) -> None:
@@ -150,14 +162,7 @@ def test_a_researcher_does_a_step_by_looking_and_can_change_nothing(
     source = {"kind": "paper", "id": PAPER, "url": f"https://arxiv.org/abs/{PAPER}", "title": "LoRA"}
     finding = {"claim": "few weights are enough", "quote": QUOTE, "source": 0, "use": "train with LoRA"}
     answer = {"findings": [finding], "sources": [{**source, "evidence": evidence}], "fidelity": "full", "notSeen": []}
-    forbidden = [
-        use("Write", file_path=str(client.project / "work" / "mine.txt"), content="x"),
-        bash("touch work/mine.txt"),
-        bash(f"{look} && touch work/mine.txt"),
-        bash(f"{SCRIPTS}papers.py details {PAPER} --json > program.md"),
-        bash(f"{SCRIPTS}pipeline.py complete --phase {step} --output {evidence}"),
-        bash(f"{SCRIPTS}jobs.py submit --backend local --script work/train.py --flavor cpu --timeout 1m"),
-    ]
+    forbidden = forbidden_calls(client.project, step, look, evidence)
     model.plays_for("errand-of-a-researcher", [bash(look)], *[[call] for call in forbidden], [say(json.dumps(answer))])
 
     def give(request: Request) -> Sequence[Json]:

@@ -155,8 +155,10 @@ def desk(top: Path, variables: Mapping[str, str]) -> Iterator[None]:
         patch.setattr("huggingface_hub.constants.ENDPOINT", variables["HF_ENDPOINT"])
         patch.delenv("CLAUDE_CODE_SESSION_ID", raising=False)
         os.chdir(root)
-        yield
-        os.chdir(before)
+        try:
+            yield
+        finally:
+            os.chdir(before)
 
 
 def ended(player: Player, reason: str, jobs_run: int) -> None:

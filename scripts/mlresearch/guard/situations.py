@@ -186,5 +186,8 @@ def is_near(places: Iterable[str], session: str) -> bool:
 
 
 def mark_denied(root: str, reason: str, now: float) -> None:
-    """Leave word for the campaign that it has ended: a submit passed the envelope."""
-    store.put(os.path.join(store.root_dir(root), DENIED), {"ts": now, "reason": reason[:500]})
+    """Leave word for the campaign that it has ended: a submit passed the envelope. No token stays in the store."""
+    from mlresearch import redact  # no ordinary call needs it
+
+    told = redact.from_environment()(reason)
+    store.put(os.path.join(store.root_dir(root), DENIED), {"ts": now, "reason": told[:500]})

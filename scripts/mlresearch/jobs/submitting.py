@@ -172,7 +172,7 @@ def _denied(root: str, approved: Seal) -> str | None:
     denied = store.get(f"{store.root_dir(root)}/denied.json")
     if not isinstance(denied, dict) or denied.get("ts", 0) < approved.approved_at:
         return None
-    return str(denied.get("reason", ""))[:500]
+    return redact.from_environment()(str(denied.get("reason", "")))[:500]
 
 
 def _end_if_denied(root: str, approved: Seal, tx: Transaction) -> None:

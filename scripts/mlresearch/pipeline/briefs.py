@@ -198,8 +198,12 @@ def _limits(state: State) -> Iterator[str]:
     from mlresearch.pipeline import drafting
 
     task, kind = state.task, commands.profile(state)
-    owner = ", ".join(drafting.repositories(task)) or "nothing on the Hub: a folder, {out} of the job"
-    yield f"the full job and its evaluation run on backend {task.backend}; they may publish to {owner}"
+    owner = ", ".join(drafting.repositories(task))
+    folder = f"work/{task.name}/model"
+    place = f"may publish to {owner}" if owner else f"save to {folder}, which is persistenceDest"
+    yield f"the full job and its evaluation run on backend {task.backend}; they {place}"
+    if task.backend == "local":
+        yield "a job runs in its own folder: give a path of this project as {root}/path, such as {root}/" + folder
     if kind is not None and kind.skill:
         yield f"where the skill {kind.skill} is installed, use what it says of the script; the job goes through jobs.py"
     if kind is not None:

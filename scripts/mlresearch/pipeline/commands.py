@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from mlresearch.pipeline import derived
 from mlresearch.pipeline.job_plans import plan
 from mlresearch.pipeline.paying import Approval, Submitted, is_unchanged
-from mlresearch.pipeline.profiles import PROFILES, Profile
+from mlresearch.pipeline.profiles import BUILT_IN, PROFILES, Profile
 from mlresearch.pipeline.task import State
 from mlresearch.surface import SURFACE
 
@@ -88,7 +88,7 @@ def lookups(state: State, step: str) -> list[Line]:
     found = []
     for why, script, words, evidence in _LOOKUPS.get(step, ()):
         verb = SURFACE.get(script, {}).get(words.partition(" ")[0])
-        if verb is None:
+        if verb is None or (values["model"] == BUILT_IN and script == "inspect_model.py"):
             continue
         line = f"{SCRIPTS}{script} {words.format_map(values)}"
         can_save = any(option.flag == "--save" for option in verb.options)

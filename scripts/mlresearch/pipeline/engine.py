@@ -279,7 +279,8 @@ def _scope_change(state: State, analysis: Output) -> list[str]:
         return []
     try:
         content = Path(state.task.root, job.script).read_bytes()
-        now = script_scope.read(content, amended(job.args, analysis["configChanges"]))
+        args = amended(job.args, analysis["configChanges"])
+        now = script_scope.read(content, [arg.replace(f"{state.task.root}/", "{root}/") for arg in args])
     except (OSError, SyntaxError, ValueError):  # what broke the script is being diagnosed; the gate reads it again
         return []
     return script_scope.changes(state.frozen, now)

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 HOUR = 3600
+# a small model that a template builds from a config
+BUILT_IN = "tiny"
 
 
 @dataclass(frozen=True)

@@ -17,12 +17,12 @@ from mlresearch.backends import JobRef
 from mlresearch.data_rules import METHODS
 from mlresearch.errors import GateError, NotFound
 from mlresearch.inspection.answer import Asked, inspect
+from mlresearch.pipeline.profiles import BUILT_IN, PROFILES
 from mlresearch.pipeline.task import JobFacts
 from mlresearch.sources import hub_facts
 
 _LOCAL = "local"
-# a small model that a template builds from a config
-BUILT_IN = "tiny"
+TEMPLATES = frozenset(f"templates/{name}" for one in PROFILES.values() for name in (*one.train.values(), one.evaluate))
 
 
 class Present:
@@ -35,7 +35,7 @@ class Present:
     def resolves(self, kind: str, name: str) -> bool:
         if kind in ("model", "dataset") and self._here(name) is not None:
             return True
-        if kind == "model" and name == BUILT_IN:
+        if (kind == "model" and name == BUILT_IN) or (kind == "code" and name in TEMPLATES):
             return True
         return hub_facts.exists(kind, name)
 

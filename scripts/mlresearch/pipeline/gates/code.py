@@ -44,6 +44,8 @@ def _look(state: State, made: Output, world: World) -> Look:
     for key in ("args", "preflightArgs", "evalArgs"):
         odd = [word for word in made[key] if "\0" in word or not _is_text(word)]
         look.expect(not odd, f"{key}: {shown(odd)} can stand in no command line")
+        if not odd and look.state.task.backend == "local":
+            look.faults += [f"{key}: {told}" for told in _astray(look, made[key])]
     if look.faults:
         return look
     train, evaluation = (_script(look, key, made[key]) for key in ("trainScript", "evalScript"))
@@ -56,6 +58,17 @@ def _look(state: State, made: Output, world: World) -> Look:
         _limits(look, made, train, evaluation)
     _reference(look, made)
     return look
+
+
+def _astray(look: Look, args: list[str]) -> list[str]:
+    """Files of the project that a job would look for in its own folder."""
+    values = [word.partition("=")[2] if word.startswith("--") and "=" in word else word for word in args]
+    lost = [value for value in values if value.startswith("work/") or ("/" in value and _is_here(look, value))]
+    return [f"{shown(value)} is not found from the job's own folder (allowed: {{root}}/{value})" for value in lost]
+
+
+def _is_here(look: Look, value: str) -> bool:
+    return not value.startswith(("/", "{")) and Path(look.root, value).is_file()
 
 
 def _is_text(word: str) -> bool:
