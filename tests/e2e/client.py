@@ -77,7 +77,7 @@ class Client:
         return {
             **_uv_folders(),
             **kept,
-            "PATH": _path_with_uv(),
+            "PATH": path_with_uv(),
             "HOME": str(self.home),
             "XDG_DATA_HOME": str(self.data),
             "CLAUDE_CONFIG_DIR": str(self.home / ".claude"),
@@ -221,7 +221,7 @@ def _uv_folders() -> dict[str, str]:
     return {"UV_CACHE_DIR": f"{cache}/uv", "UV_PYTHON_INSTALL_DIR": f"{data}/uv/python"}
 
 
-def _path_with_uv() -> str:
+def path_with_uv() -> str:
     """PATH with the folder of the uv that runs the tests, which need not be installed for the person."""
     uv = os.environ.get("UV")
     path = os.environ.get("PATH", os.defpath)

@@ -13,6 +13,7 @@ from typing import Self
 
 import pyarrow
 
+from e2e.client import path_with_uv
 from fakes.hf_jobs import Emulator
 from fakes.hub_repos import HubRepos
 from fakes.hub_server import Dataset, HubServer, Model
@@ -31,6 +32,7 @@ class WholeHub:
         self.jobs.others = self._answer
         image = sysconfig.get_paths()["purelib"]
         self.jobs.variables = {"HF_ENDPOINT": self.jobs.url, "HF_HUB_OFFLINE": "0", "PYTHONPATH": image}
+        self.jobs.variables["PATH"] = path_with_uv()  # the image has uv, whether or not this machine's PATH does
 
     def __enter__(self) -> Self:
         self.jobs.__enter__()

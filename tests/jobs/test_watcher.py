@@ -191,17 +191,18 @@ def test_a_denial_that_the_guard_noted_is_told_to_a_person_by_their_own_command(
     teller, heard = tmp_path / "tell me.py", tmp_path / "heard.jsonl"
     teller.write_text(f"import sys; open({str(heard)!r}, 'a').write(sys.stdin.read())\n")
     monkeypatch.setenv(notices.VARIABLE, f"{sys.executable} '{teller}'")
-    monkeypatch.setenv("HF_TOKEN", SECRET)
+    secret = "swordfish-of-nobody"  # of no token's shape: it goes into this ledger as it is
+    monkeypatch.setenv("HF_TOKEN", secret)
     ledger.append(toy.path, "stopped", reason="denied", message="nothing yet")  # before the watcher: no news
     watch(toy)
-    ledger.append(toy.path, "stopped", reason="denied", message=f"max_usd: asked $40 with {SECRET}")
+    ledger.append(toy.path, "stopped", reason="denied", message=f"max_usd: asked $40 with {secret}")
     watchers.until(heard.exists, "the notice")
     watchers.until(lambda: heard.read_text().endswith("\n"), "all of it")
 
     event = json.loads(heard.read_text().splitlines()[0])
     assert (event["event"], event["reason"]) == ("stopped", "denied")
     assert event["message"] == "max_usd: asked $40 with [redacted]"
-    assert SECRET not in Path(events.path_of(toy.path)).read_text()
+    assert secret not in Path(events.path_of(toy.path)).read_text()
 
 
 def test_a_notice_can_be_posted_to_an_address() -> None:

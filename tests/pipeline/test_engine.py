@@ -455,3 +455,12 @@ def test_a_task_is_found_by_its_name_or_as_the_open_one(make_play: MakePlay) -> 
     assert engine.chosen(str(play.root), None) == engine.chosen(str(play.root), play.task) == play.task
     with pytest.raises(NotFound, match="'other'"):
         engine.chosen(str(play.root), "other")
+
+
+def test_the_same_data_by_its_whole_path_is_no_other_data(make_play: MakePlay) -> None:
+    play = make_play()
+    play.advance("gpu_preflight")
+    whole = f"{play.root}/{play.state.baseline['dataset']}"
+    answer = fail(play, "gpu_preflight", "local_path_leak", configChanges={"dataset": whole})
+    assert answer.is_granted, answer
+    assert play.state.stopped is None

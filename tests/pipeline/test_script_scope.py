@@ -207,3 +207,8 @@ def test_a_reward_model_is_no_classification() -> None:
     text = "m = AutoModelForSequenceClassification.from_pretrained('a')\nRewardTrainer(model=m)"
     assert facts(text).methods == {"reward"}
     assert facts(text).models == {"a"}
+
+
+def test_data_of_the_project_is_the_same_from_wherever_it_is_named() -> None:
+    assert facts(SCRIPT, "--dataset", "{root}/data/train.csv").datasets == {"data/train.csv"}
+    assert facts(SCRIPT, "--dataset", "data/train.csv").datasets == {"data/train.csv"}

@@ -112,3 +112,8 @@ PROFILES: Mapping[str, Profile] = {
         ),
     )
 }
+
+# how a template of the plugin is cited
+TEMPLATES = frozenset(
+    f"templates/{name}" for one in PROFILES.values() for name in (*one.train.values(), one.evaluate) if name
+)

@@ -17,12 +17,11 @@ from mlresearch.backends import JobRef
 from mlresearch.data_rules import METHODS
 from mlresearch.errors import GateError, NotFound
 from mlresearch.inspection.answer import Asked, inspect
-from mlresearch.pipeline.profiles import BUILT_IN, PROFILES
+from mlresearch.pipeline.profiles import BUILT_IN, TEMPLATES
 from mlresearch.pipeline.task import JobFacts
 from mlresearch.sources import hub_facts
 
 _LOCAL = "local"
-TEMPLATES = frozenset(f"templates/{name}" for one in PROFILES.values() for name in (*one.train.values(), one.evaluate))
 
 
 class Present:

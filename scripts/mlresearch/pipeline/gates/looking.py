@@ -17,6 +17,7 @@ from typing import Any
 from mlresearch import gates as files
 from mlresearch.errors import GateError, NotFound, SealError, Unavailable, UsageError, shown
 from mlresearch.jobs import readings
+from mlresearch.pipeline.profiles import TEMPLATES
 from mlresearch.pipeline.task import Accept, Output, Refuse, State, Verdict, World
 from mlresearch.sources.papers_record import identify
 
@@ -129,7 +130,9 @@ def _strings(value: object) -> Iterator[str]:
 
 
 def _names_of(source: Output) -> list[str]:
-    """How evidence may spell a source: its id as given, its plain id, its address."""
+    """How evidence may spell a source: its id as given, its plain id, its address. A template is its own evidence."""
+    if source["kind"] == "code" and source["id"] in TEMPLATES:
+        return []
     names = [str(source["id"]), str(source["url"])]
     if source["kind"] == "paper":
         with suppress(UsageError):
