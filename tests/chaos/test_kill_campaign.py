@@ -18,11 +18,14 @@ from mlresearch.backends.job_folder import JobFolder
 
 # a start of the command takes 0.4 s, so these moments lie before, in and between its steps
 MOMENTS_S = (0.1, 1.6)
+# three jobs run at a time: with this sleep and six experiments for each kill, however fast the machine,
+# the last kill (after at most 1.8 s each) comes before the last experiment
+EXPERIMENT_S = 0.9
 
 
 def changes(experiments: int) -> Blocks:
     return {
-        "Run": {"args": ["--out", "{out}", "--sleep", "0.2"]},
+        "Run": {"args": ["--out", "{out}", "--sleep", str(EXPERIMENT_S)]},
         "Keep or discard": {"max_experiments": experiments, "stop_after_no_gain": 1000},
         "Budget envelope": {"max_jobs": 1000},
     }
@@ -78,7 +81,7 @@ def harass(toy: Toy, kills: int, chance: random.Random) -> tuple[int, int]:
 
 
 @pytest.mark.parametrize(
-    ("kills", "experiments"), [(7, 20), pytest.param(30, 150, marks=pytest.mark.long)], ids=["7 kills", "30 kills"]
+    ("kills", "experiments"), [(7, 42), pytest.param(30, 180, marks=pytest.mark.long)], ids=["7 kills", "30 kills"]
 )
 def test_a_campaign_killed_at_random_moments_reaches_its_end(kills: int, experiments: int, make_toy: MakeToy) -> None:
     toy = make_toy(changes(experiments))

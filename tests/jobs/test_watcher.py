@@ -107,6 +107,8 @@ def test_of_several_started_at_once_exactly_one_stays(toy: Toy) -> None:
 def test_killed_at_random_it_loses_nothing_and_repeats_nothing(toy: Toy) -> None:
     draw = random.Random(7)
     names = []
+    toy.write({"Budget envelope": {"max_parallel": 10}})  # as many as this test starts: none waits for another
+    toy.approve()
     for _ in range(5):
         names += [submit(toy, draw.random()), submit(toy)]
         watch(toy)
