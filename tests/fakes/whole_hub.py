@@ -61,9 +61,12 @@ class WholeHub:
         """Repositories that were written here first, then those that stand here from the beginning."""
         if asked.method == "POST" or any(f"/{name}" in asked.path for _, name in self.repos.repos):
             return self.repos.answer(asked)
+        found = self._page(asked)
+        is_documentation = asked.path.startswith(("/docs", "/api/docs", "/.well-known"))
+        return self.repos.answer(asked) if found.status == 404 and is_documentation else found
+
+    def _page(self, asked: Asked) -> Answer:
         found = self.pages.answer(pages.Asked(asked.path, asked.query, asked.headers))
-        if found.status == 404 and asked.path.startswith(("/docs", "/api/docs", "/.well-known")):
-            return self.repos.answer(asked)
         kind = found.headers.get("content-type", "application/octet-stream")
         return Answer(found.body, found.status, kind, found.headers)
 

@@ -12,8 +12,9 @@
 # ///
 """Measure a language model on held-out rows, beside a baseline: accuracy at a task, and perplexity.
 
-Rows hold prompt and completion, or text. A completion is right when greedy decoding would write it, token for token.
-Perplexity is exp of the mean over rows of the mean loss of a row's tokens (of the completion, where there is one).
+Rows hold prompt and completion, or messages, or text. A completion is right when greedy decoding would write it, token
+for token. Perplexity is exp of the mean over rows of the mean loss of a row's tokens: those of the completion, of all
+that the assistant says in messages, or of the whole text.
 The model is loaded as a user would load it: from the Hub or a folder; an adapter brings its base model.
 
 Prints `metric: value` lines, then one line of JSON with n, standard error, and the difference to the baseline on the
@@ -39,7 +40,7 @@ from datasets import load_dataset, load_from_disk
 from huggingface_hub import constants
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-COLUMNS = (("prompt", "completion"), ("text",))
+COLUMNS = (("prompt", "completion"), ("messages",), ("text",))
 
 
 # --- discipline: the same in every evaluation template, byte for byte --------------------------------------
@@ -145,34 +146,65 @@ def run(args: argparse.Namespace, rows: Any, score: Any, shown: Any = None) -> i
 # --- end of the discipline block ---------------------------------------------------------------------------
 
 
-def encode(tokenizer: Any, row: dict[str, Any], limit: int) -> tuple[torch.Tensor, int]:
-    """The tokens of a row, and the index of the first one that counts."""
+def pieces(tokenizer: Any, row: dict[str, Any]) -> list[tuple[list[int], bool]]:
+    """The tokens of a row in parts, each with whether it counts.
+
+    Parts are encoded apart: a tokenizer may join letters across the border, and the model never saw that where it
+    begins to speak.
+    """
     if "text" in row:
-        return tokenizer(row["text"], return_tensors="pt", truncation=True, max_length=limit)["input_ids"], 1
-    prompt, completion = row["prompt"], row["completion"]
-    if not isinstance(prompt, str):
-        before = tokenizer.apply_chat_template(prompt, add_generation_prompt=True, tokenize=False)
-        completion = tokenizer.apply_chat_template(prompt + completion, tokenize=False)[len(before) :]
-        prompt = before
-    # apart: a tokenizer may join letters across the border, and the model never saw that at the prompt's end
-    start, end = (tokenizer(part, add_special_tokens=False)["input_ids"] for part in (prompt, completion))
-    start = start or [tokenizer.bos_token_id or tokenizer.eos_token_id]
-    return torch.tensor([(start + end)[:limit]]), len(start)
+        return [(tokenizer(row["text"])["input_ids"], True)]
+    if isinstance(row.get("prompt"), str):
+        texts = [(row["prompt"], False), (row["completion"], True)]
+    else:
+        texts = turns(tokenizer, row["messages"] if "messages" in row else row["prompt"] + row["completion"])
+        if "prompt" in row:  # what the assistant said within the prompt was given
+            texts = [("".join(text for text, _ in texts[:-1]), False), texts[-1]]
+    return [(tokenizer(text, add_special_tokens=False)["input_ids"], counts) for text, counts in texts]
+
+
+def turns(tokenizer: Any, messages: list[dict[str, Any]]) -> list[tuple[str, bool]]:
+    """A conversation as the template writes it, cut where the assistant begins and ends to speak."""
+    found, told = list[tuple[str, bool]](), ""
+    for place, message in enumerate(messages):
+        if message["role"] != "assistant":
+            continue
+        before = tokenizer.apply_chat_template(messages[:place], add_generation_prompt=True, tokenize=False)
+        after = tokenizer.apply_chat_template(messages[: place + 1], tokenize=False)
+        if not (before.startswith(told) and after.startswith(before)):
+            sys.exit(
+                "the chat template rewrites earlier turns; allowed: rows of prompt and completion; next: build them"
+            )
+        found += [(before[len(told) :], False), (after[len(before) :], True)]
+        told = after
+    return found
+
+
+def encode(tokenizer: Any, row: dict[str, Any], limit: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """The tokens of a row, (1, T), and for each but the first whether it is measured, (T - 1,)."""
+    parts = pieces(tokenizer, row)
+    if parts and not parts[0][0]:  # nothing before the first word that counts
+        parts[0] = ([tokenizer.bos_token_id or tokenizer.eos_token_id], False)
+    tokens = [token for part, _ in parts for token in part]
+    counts = [count for part, count in parts for _ in part]
+    return torch.tensor([tokens[:limit]], dtype=torch.long), torch.tensor(counts[1:limit], dtype=torch.bool)
 
 
 def score(args: argparse.Namespace, name: str, rows: Any) -> Iterator[dict[str, float]]:
     gpu = torch.cuda.is_available() and not SMOKE
     tokenizer = AutoTokenizer.from_pretrained(name)
+    # a base model may have no template of its own: it is then given the conversations in the same form
+    tokenizer.chat_template = tokenizer.chat_template or AutoTokenizer.from_pretrained(args.model).chat_template
     model = AutoModelForCausalLM.from_pretrained(name, dtype=torch.bfloat16 if gpu else torch.float32)
     model = model.to("cuda" if gpu else "cpu").eval()
     for row in rows:
-        tokens, first = encode(tokenizer, row, args.max_length)
-        if tokens.shape[1] <= first:
+        tokens, counts = encode(tokenizer, row, args.max_length)
+        if not counts.any():
             sys.exit(f"a row has no token to measure within --max-length {args.max_length}: {str(row)[:200]}")
-        tokens = tokens.to(model.device)
+        tokens, counts = tokens.to(model.device), counts.to(model.device)
         with torch.inference_mode():
-            logits = model(tokens).logits[0, first - 1 : -1].float()
-        goal = tokens[0, first:]
+            logits = model(tokens).logits[0, :-1][counts].float()
+        goal = tokens[0, 1:][counts]
         loss = float(torch.nn.functional.cross_entropy(logits, goal))
         right = (logits.argmax(-1) == goal).float()
         exact = {"accuracy": float(right.all())} if "completion" in row else {}

@@ -127,6 +127,9 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         self._handle()
 
+    def do_HEAD(self) -> None:
+        self._handle()
+
     def _handle(self) -> None:
         with self.hub.busy:
             self._serve()
@@ -191,7 +194,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.send_header("content-length", str(len(answer.body)))
         self.end_headers()
-        self.wfile.write(answer.body)
+        if self.command != "HEAD":
+            self.wfile.write(answer.body)
 
     def harnesses(self, query: dict[str, list[str]], raw: bytes) -> None:
         self._answer(200, {"standardEnvVars": [], "harnesses": {}})

@@ -1,4 +1,5 @@
-"""The Hub's repositories as a client writes them (create, preupload, commit, pull requests), and its documentation.
+"""The Hub's repositories as a client reads and writes them (create, preupload, commit, pull requests, files), and its
+documentation.
 
 Small files alone: `uploadMode` is always `regular`, so that neither LFS nor Xet is shown. A commit is kept whole, and
 the documentation is recorded in its shapes.
@@ -14,6 +15,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import parse_qs
 
 from fakes.hub_repos import library
 from fakes.table_server import Answer, Asked, told
@@ -31,7 +33,7 @@ def blob_id(body: bytes) -> str:
 
 @dataclass
 class Repo:
-    """`commits` are the titles so far; `files` what the last one left."""
+    """`commits` are the titles so far; `files` what the last one left. `pinned` names the last commit."""
 
     id: str
     kind: str = "model"
@@ -41,10 +43,11 @@ class Repo:
     commits: list[str] = field(default_factory=lambda: ["initial commit"])
     pulls: list[str] = field(default_factory=list)
     ignored: tuple[str, ...] = ()
+    pinned: str = ""
 
     @property
     def sha(self) -> str:
-        return _sha(f"{self.id} {len(self.commits)}")
+        return self.pinned or _sha(f"{self.id} {len(self.commits)}")
 
 
 class HubRepos:
@@ -88,11 +91,9 @@ class HubRepos:
         if revision not in ("main", repo.sha):
             return _error(404, "Invalid rev id", "RevisionNotFound")
         under = f"{path}/" if path else ""
-        rows = [
-            {"type": "file", "path": place, "size": len(body), "oid": blob_id(body)}
-            for place, body in sorted(repo.files.items())
-            if place.startswith(under)
-        ]
+        is_whole = asked.query.get("recursive", "").lower() == "true"
+        rows = [_row(place, body) for place, body in sorted(repo.files.items()) if place.startswith(under)]
+        rows = rows if is_whole else _shallow(rows, under)
         if path and not rows:
             return _error(404, f"{path} does not exist on {revision}", "EntryNotFound")
         start = int(asked.query.get("cursor", 0))
@@ -110,14 +111,29 @@ class HubRepos:
         if path not in repo.files:
             return _error(404, "Entry not found", "EntryNotFound")
         body = repo.files[path]
+        named = {"ETag": f'"{blob_id(body)}"', "X-Repo-Commit": repo.sha}
         span = re.fullmatch(r"bytes=(\d+)-(\d+)", asked.headers.get("range", ""))
         if span is None:
-            return Answer(body, 200, "application/octet-stream")
+            return Answer(body, 200, "application/octet-stream", named)
         if not body:
             return Answer(b"", 416, "text/plain", {"Content-Range": "bytes */0"})
         part = body[int(span[1]) : int(span[2]) + 1]
         end = int(span[1]) + len(part) - 1
-        return Answer(part, 206, "text/plain", {"Content-Range": f"bytes {span[1]}-{end}/{len(body)}"})
+        return Answer(part, 206, "text/plain", {**named, "Content-Range": f"bytes {span[1]}-{end}/{len(body)}"})
+
+    def paths(self, asked: Asked, kind: str, name: str, revision: str) -> Answer:
+        """Those of the paths that were asked for which exist, as files or as folders."""
+        repo = self._open(asked, kind, name)
+        if isinstance(repo, Answer):
+            return repo
+        wanted = json.loads(asked.body) if asked.body.startswith(b"{") else parse_qs(asked.body.decode())
+        rows: list[dict[str, Any]] = []
+        for path in wanted["paths"]:
+            if path in repo.files:
+                rows.append(_row(path, repo.files[path]))
+            elif any(place.startswith(f"{path}/") for place in repo.files):
+                rows.append(_folder(path))
+        return told(rows)
 
     def create(self, asked: Asked) -> Answer:
         given = json.loads(asked.body)
@@ -192,6 +208,23 @@ class HubRepos:
         return told({"errors": [], "warnings": [{"message": "empty or missing yaml metadata in repo card"}]})
 
 
+def _row(path: str, body: bytes) -> dict[str, Any]:
+    return {"type": "file", "path": path, "size": len(body), "oid": blob_id(body)}
+
+
+def _folder(path: str) -> dict[str, Any]:
+    return {"type": "directory", "path": path, "size": 0, "oid": _sha(path)}
+
+
+def _shallow(rows: list[dict[str, Any]], under: str) -> list[dict[str, Any]]:
+    """One level: files that lie right there, and each folder once."""
+    found = dict[str, dict[str, Any]]()
+    for row in rows:
+        name, slash, _ = row["path"].removeprefix(under).partition("/")
+        found.setdefault(under + name, _folder(under + name) if slash else row)
+    return list(found.values())
+
+
 def _names(repo: Repo) -> list[dict[str, str]]:
     return [{"rfilename": path} for path in repo.files]
 
@@ -217,6 +250,8 @@ _ROUTES: tuple[tuple[str, str, Callable[..., Answer]], ...] = (
     ("GET", rf"{_API}/tree/([^/]+)(?:/(.+))?", HubRepos.tree),
     ("GET", rf"{_API}/discussions", HubRepos.discussions),
     ("GET", rf"/(datasets/|spaces/)?{_NAME}/resolve/([^/]+)/(.+)", HubRepos.file),
+    ("HEAD", rf"/(datasets/|spaces/)?{_NAME}/resolve/([^/]+)/(.+)", HubRepos.file),
+    ("POST", rf"{_API}/paths-info/([^/]+)", HubRepos.paths),
     ("POST", r"/api/repos/create", HubRepos.create),
     ("POST", r"/api/validate-yaml", HubRepos.yaml),
     ("POST", rf"{_API}/preupload/([^/]+)", HubRepos.preupload),

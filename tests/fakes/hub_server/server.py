@@ -193,7 +193,7 @@ class HubServer:
 
 _NAME = r"([^/]+/[^/]+)"
 _ROUTES: tuple[tuple[str, Callable[..., Answer]], ...] = (
-    (f"/api/datasets/{_NAME}", HubServer.record),
+    (f"/api/datasets/{_NAME}(?:/revision/[^/]+)?", HubServer.record),
     (f"/api/datasets/{_NAME}/parquet", HubServer.converted),
     (f"/api/datasets/{_NAME}/parquet/([^/]+)/([^/]+)/0.parquet", HubServer.numbered),
     (f"/datasets/{_NAME}/resolve/([^/]+)/(.+)", HubServer.file),
