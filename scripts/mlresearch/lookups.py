@@ -89,7 +89,7 @@ HF_DOCS: tuple[Verb, ...] = (
         "pages and passages that answer a question",
         (
             Option("QUERY", "what to look for", required=True, many=True),
-            Option("--library", "only in this library", "L"),
+            Option("--library", "only in this library, such as trl, transformers or datasets; list names all", "L"),
             _LIMIT,
         ),
     ),
@@ -162,7 +162,12 @@ INSPECT_DATASET: tuple[Verb, ...] = (
         "read",
         "layout, schema, samples, faults, distributions, and a verdict per training method",
         (
-            Option("--dataset", "id on the Hub, or a file or folder here", "ID|PATH", required=True),
+            Option(
+                "--dataset",
+                "id on the Hub, or a file or folder here; a folder's files are its splits",
+                "ID|PATH",
+                required=True,
+            ),
             Option("--config", "which config (default: default, else the first)", "NAME"),
             Option("--split", "only this split (default: all, training first)", "NAME"),
             Option(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,8 @@ from typing import Any
 import pytest
 
 from e2e import project
-from e2e.actor import bash
-from e2e.client import Client
+from e2e.actor import bash, command
+from e2e.client import REPO, Client
 from e2e.model_api import Json, Request, ScriptedModel, say, use
 from e2e.task_actor import QUOTE, SCRIPTS, Player, TaskAgent, Unapproved
 from fakes import local_task
@@ -110,7 +111,7 @@ def test_a_task_that_was_typed_is_played_to_its_report_with_paid_jobs_and_a_mode
         task, ended = played.whole("--backend hf")
         assert_ended_well(played, ended, f"https://huggingface.co/ada/{task}")
         assert_two_sessions(played, task)
-        assert list(hub.repos.repos) == [("model", f"ada/{task}")]
+        assert list(hub.repos.repos) == [("model", f"ada/{task}-preflight"), ("model", f"ada/{task}")]
         bills = [billed for _, billed in settled(client.project).values()]
         assert len(hub.jobs.jobs) == 3
         assert sum(bills) == hub.jobs.bill_micro() > 0
@@ -186,3 +187,32 @@ def test_a_researcher_does_a_step_by_looking_and_can_change_nothing(
     assert sum("researcher only looks" in by_call[call["id"]].text for call in forbidden) == 5
     assert not (client.project / "work" / "mine.txt").exists()
     assert f"{step}: accepted" in by_call[complete["id"]].text
+
+
+def rules_of_the_readme() -> Json:
+    """The settings that the README gives for the time before an approval, for this copy of the plugin."""
+    text = (REPO / "README.md").read_text()
+    (found,) = re.findall(r"```json\n(\{\"permissions\".*?)\n```", text, re.DOTALL)
+    rules: Json = json.loads(found.replace("PLUGIN", str(REPO)))
+    return rules
+
+
+def test_the_readmes_rules_let_free_commands_run_before_an_approval_and_nothing_else(
+    client: Client, model: ScriptedModel
+) -> None:
+    free = [f"start {local_task.TEXT!r}", "status", "next"]
+    asked = [
+        command("pipeline.py", "next", "&& touch rider"),
+        command("pipeline.py", "next", "; touch rider"),
+        f"{SCRIPTS}pipeline.py next",
+        command("jobs.py", "submit --backend local --script a.py --flavor cpu --timeout 1m"),
+        command("program.py", "approve --digest 0123456789ab"),
+        command("hub.py", "delete --repo-id me/model --path weights"),
+        "touch rider",
+    ]
+    model.plays(*[[bash(call)] for call in [*(command("pipeline.py", words) for words in free), *asked]], [say("done")])
+    client.ask(model, "go", settings=rules_of_the_readme())
+    failed = [result.failed for result in model.results]
+    assert failed == [False] * len(free) + [True] * len(asked), [result.text for result in model.results]
+    assert journal.tasks(str(client.project))
+    assert not (client.project / "rider").exists()

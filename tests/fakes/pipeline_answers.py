@@ -282,6 +282,7 @@ class Honest:
             "n": 200,
             "stderr": 0.01,
             "baselineValue": 2.4,
+            "baselineWhat": "the model before training",
             "baselineJobId": None,
             "modelUrl": f"https://huggingface.co/{self.output}" if is_hub else None,
             "modelPath": None if is_hub else self.output,

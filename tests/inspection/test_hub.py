@@ -11,10 +11,11 @@ import pyarrow
 import pytest
 from huggingface_hub import HfApi
 
-from fakes.hub_server import Dataset, Fault, HubServer
+from fakes.hub_server import Dataset, Fault, HubServer, Model
 from inspection.shapes import SHAPES, ask, look, read, table
 from mlresearch.inspection import answer
 from mlresearch.inspection.answer import Asked
+from mlresearch.sources import hub_facts
 
 PLAIN = {"train": table(text=[f"text {place}" for place in range(50)])}
 
@@ -49,6 +50,32 @@ def test_an_answer_names_the_page_the_revision_and_exact_rows(hub: HubServer) ->
     assert (data["url"], data["revision"]) == (f"{hub.url}/datasets/ada/data", "5" * 40)
     assert data["splits"][0]["rows"] == 50
     assert data["splits"][0]["rows_are"] == "exact"
+
+
+CARDS: dict[str, tuple[dict[str, object], str | None]] = {
+    "one": ({"cardData": {"license": "mit"}, "tags": ["license:apache-2.0"]}, "mit"),
+    "several": ({"cardData": {"license": ["mit", "cc-by-4.0"]}}, "mit, cc-by-4.0"),
+    "by a tag alone": ({"tags": ["language:en", "license:apache-2.0"]}, "apache-2.0"),
+    "of its own name": ({"cardData": {"license": "other", "license_name": "ada-1"}}, "ada-1"),
+    "of no name": ({"cardData": {"license": ["other"]}}, "other"),
+    "none": ({"cardData": {"license": None}, "tags": None}, None),
+    "of another form": ({"cardData": "text", "tags": "license:mit"}, None),
+}
+
+
+@pytest.mark.parametrize("case", CARDS)
+def test_a_licence_is_told_as_a_gate_compares_it(hub: HubServer, case: str) -> None:
+    more, licence = CARDS[case]
+    name = put(hub, more=more)
+    assert look("--dataset", name)["license"] == licence
+    assert f"revision {'5' * 40}, licence {licence or 'not told'}\n" in read("--dataset", name)
+    known = hub_facts.dataset(name)
+    assert known is not None
+    assert (known["licence"], known["revision"]) == (licence, "5" * 40)
+    hub.add_model(Model("ada/model", {"config.json": b"{}"}, more={"tags": None, **more}))
+    model = hub_facts.model("ada/model")
+    assert model is not None
+    assert model["licence"] == licence, "a model's page says it in the same words"
 
 
 def test_a_missing_data_set_is_told_from_a_private_one_where_that_can_be(

@@ -87,6 +87,30 @@ def test_a_folder_saved_by_the_datasets_library_is_read(tmp_path: Path) -> None:
     assert data["duplicates"]["across"] == [{"splits": ["train", "test"], "rows": 3}]
 
 
+def test_files_of_one_folder_are_compared_as_its_splits_and_a_file_alone_says_how(tmp_path: Path) -> None:
+    for name, rows in (("train", "1,a\n2,b\n"), ("test", "2,b\n3,c\n"), ("train-more", "4,d\n")):
+        (tmp_path / f"{name}.csv").write_text(f"n,text\n{rows}")
+    (tmp_path / "test.jsonl").write_text("{}\n")
+    alone = look("--dataset", str(tmp_path / "train.csv"))
+    assert alone["duplicates"]["across"] == []
+    assert alone["warnings"] == [
+        f"train.csv was read alone, not compared with test.csv beside it: --dataset {tmp_path} reads them as splits"
+    ]
+    assert alone["warnings"][0] in read("--dataset", str(tmp_path / "train.csv"))
+    (tmp_path / "test.jsonl").unlink()
+    together = look("--dataset", str(tmp_path))
+    assert {each["split"]: each["rows"] for each in together["splits"]} == {"train": 3, "test": 2}
+    assert together["duplicates"]["across"] == [{"splits": ["train", "test"], "rows": 1}]
+    assert together["warnings"] == ["train and test share 1 rows of those sampled"]
+
+
+def test_a_file_whose_neighbours_name_no_other_split_is_told_of_none(tmp_path: Path) -> None:
+    for name in ("one.csv", "two.csv", ".test.csv"):
+        (tmp_path / name).write_text("n\n1\n")
+    (tmp_path / "test.txt").write_text("a note\n")
+    assert look("--dataset", str(tmp_path / "one.csv"))["warnings"] == []
+
+
 def test_splits_are_read_off_names_and_configs_off_the_readme(tmp_path: Path) -> None:
     for name in ("train/a.jsonl", "train/b.jsonl", "my-val.jsonl", "test_00.jsonl", "german/all.jsonl"):
         (tmp_path / name).parent.mkdir(exist_ok=True)

@@ -89,6 +89,15 @@ def test_events_that_the_ledger_does_not_hold_are_told_and_those_it_holds_are_no
     assert news.since(home.root, Cursor.parse(seen.cursor)).told == []
 
 
+def test_the_end_of_a_task_is_told_once(home: Home) -> None:
+    ledger.append(home.root, "closed", campaign="c", task="t", reason="completed")
+    events.append(home.root, "closed", 1, task="t", reason="completed")
+    seen = news.since(home.root, START)
+
+    assert [(one["event"], one["task"], one["reason"]) for one in seen.told] == [("closed", "t", "completed")]
+    assert news.since(home.root, Cursor.parse(seen.cursor)).told == []
+
+
 def test_more_than_a_screenful_keeps_the_newest_and_counts_the_rest(home: Home) -> None:
     for number in range(1, MOST_ENDED + 6):
         settle(home, reserve(home, number))

@@ -207,6 +207,12 @@ def test_a_denial_that_the_guard_noted_is_told_to_a_person_by_their_own_command(
     assert secret not in Path(events.path_of(toy.path)).read_text()
 
 
+@pytest.mark.parametrize("event", ["finalized", "closed", "stopped", "alert"])
+def test_the_end_of_a_campaign_and_of_a_task_are_told_to_a_person(event: str) -> None:
+    assert notices.wanted({"event": event})
+    assert not notices.wanted({"event": "settled"})
+
+
 def test_a_notice_can_be_posted_to_an_address() -> None:
     heard: list[bytes] = []
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import shlex
 import time
 from collections.abc import Callable, Iterator
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from fakes.pipeline_play import Play
-from mlresearch import options, program
+from mlresearch import options, program, schema
 from mlresearch.campaign import approval
 from mlresearch.guard import situations
 from mlresearch.guard.calls import DENY, Call
@@ -19,6 +20,7 @@ from mlresearch.guard.decide import decide
 from mlresearch.pipeline import briefs, commands, steps, upkeep
 from mlresearch.pipeline.briefs import Brief
 from mlresearch.pipeline.rules import RULES
+from mlresearch.pipeline.task import Accept, Refuse
 from mlresearch.pipeline.taxonomy import CATEGORIES
 from mlresearch.surface import SURFACE
 
@@ -106,6 +108,59 @@ def test_a_page_that_is_too_long_is_cut_and_says_where_the_rest_is(walk: Walk) -
     assert len(lines) == briefs.LONGEST
     assert any("more lines: pipeline.py next --json" in line for line in lines)
     assert "complete --phase plan" in lines[-1]
+
+
+def test_a_critics_page_lists_all_that_its_gate_asks_for_and_nothing_else(walk: Walk) -> None:
+    for play, found in walk():
+        if found.step.name not in ("verify_research", "format_critic", "code_review"):
+            assert found.subjects == ()
+            continue
+        listed = briefs.text(found).partition("spelled as here:\n")[2].partition("\ndo: ")[0]
+        assert tuple(" ".join(listed.split()).split("; ")) == found.subjects
+        answer = play.answer(found.step.name)
+        for left_out in found.subjects:
+            told = [entry for entry in answer["checked"] if left_out.lower() not in str(entry).lower()]
+            none = {"what": "nothing", "command": "none", "found": "nothing"}
+            verdict = play.judge(found.step.name, {**answer, "checked": [*told, none]})
+            assert isinstance(verdict, Refuse)
+            assert any(fault.endswith(left_out) for fault in verdict.faults)
+        named = [{"what": subject, "command": "looked up", "found": "as told"} for subject in found.subjects]
+        assert isinstance(play.judge(found.step.name, {**answer, "checked": named}), Accept)
+
+
+def test_a_list_of_many_sources_is_wrapped_and_whole(walk: Walk) -> None:
+    found = next(found for _, found in walk() if found.step.name == "verify_research")
+    many = tuple(f"https://huggingface.co/docs/library-{number}/a-page" for number in range(60))
+    told = briefs.text(briefs.Brief(**{**vars(found), "subjects": many}))
+    lines = told.partition("spelled as here:\n")[2].partition("\ndo: ")[0].splitlines()
+    assert all(len(line) <= briefs.WIDTH for line in lines)
+    assert tuple(" ".join(" ".join(lines).split()).split("; ")) == many
+
+
+def test_a_template_is_cited_to_the_letter_of_its_page(walk: Walk) -> None:
+    for play, found in walk():
+        if found.step.name not in ("research.examples", "research.recipe"):
+            continue
+        note = next(note for note in found.notes if "templates/train_sft.py" in note)
+        kind, name, url, file = re.findall(r"(?:kind|id|url|evidence) ([^ ,]+)", note)
+        content = (play.root / file).read_text()
+        assert content == (PLUGIN / "skills" / "ml-research-task" / name).read_text()
+        play.world.known.add((kind, name))
+        source = {"kind": kind, "id": name, "url": url, "title": "the template", "evidence": file}
+        answer = play.answer(found.step.name)
+        answer = {**answer, "sources": [*answer["sources"], source]}
+        assert schema.faults(f"pipeline/{found.step.schema}", answer) == []
+        assert isinstance(play.judge(found.step.name, answer), Accept)
+
+
+def test_copies_of_templates_come_back_and_are_no_scripts_of_the_task(walk: Walk) -> None:
+    play, _ = next((play, found) for play, found in walk() if found.step.name == "research.examples")
+    folder = play.root / "work" / play.task / "evidence" / "templates"
+    names = sorted(path.name for path in folder.iterdir())
+    assert names == ["eval_lm.py.txt", "train_sft.py.txt"]
+    (folder / names[0]).unlink()
+    upkeep.tend(str(play.root), play.task)
+    assert sorted(path.name for path in folder.iterdir()) == names
 
 
 def test_after_a_failure_a_page_tells_what_each_category_allows(walk: Walk) -> None:

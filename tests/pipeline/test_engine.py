@@ -75,7 +75,8 @@ def test_a_task_is_played_from_start_to_end_and_conforms(make_play: MakePlay) ->
     assert ended.stopped is not None
     assert (ended.stopped["reason"], ended.stopped["conforms"], ended.stopped["missing"]) == ("completed", True, [])
     report = (play.root / "runs" / play.task / "report.md").read_text()
-    for part in ("Conforms: **yes**", "eval_loss: **1.9** (n = 200, standard error 0.01); before: 2.4", "2106.09685"):
+    result = "eval_loss: **1.9** (n = 200, standard error 0.01); baseline (the model before training): 2.4"
+    for part in ("Conforms: **yes**", result, "2106.09685"):
         assert part in report
     assert not (play.root / seal.PROGRAM).exists()
 

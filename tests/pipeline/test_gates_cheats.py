@@ -172,6 +172,11 @@ def silent_error(play: Play, answer: Answer) -> Answer:
     return blocking(play, answer) | {"ok": True, "mustReblock": False}
 
 
+def first(key: str, **fields: Any) -> Lie:
+    """Another first entry of a list."""
+    return lambda play, answer: answer | {key: [answer[key][0] | fields, *answer[key][1:]]}
+
+
 def removed(name: str) -> Lie:
     return world(lambda play: Path(play.root, play.honest.work, name).unlink())
 
@@ -202,6 +207,8 @@ NOTHING_CHECKED = [{"what": "everything", "command": "read it", "found": "fine"}
 ALERT = "[TRACKIO ERROR] divergence_nan: loss nan at step 40 (step 40)"
 JSON_END = log_of(500, 250).splitlines()[-1]
 NAN_END = JSON_END.replace("1.9", "NaN")
+
+NO_RESULT: Answer = {"result": None, "model": None, "dataset": None}
 
 CHEATS: dict[str, Cheat] = {
     # the plan
@@ -240,6 +247,14 @@ CHEATS: dict[str, Cheat] = {
         "there is no source 9",
     ),
     "a recipe that cites what does not exist": Cheat("research.recipe", source(id="2399.99999"), "there is no paper"),
+    "no result found, and no reason": Cheat("research.recipe", first("recipe", **NO_RESULT), "recipe.0.fits"),
+    "no result found beside one that was": Cheat(
+        "research.recipe",
+        lambda play, answer: answer | {"recipe": [*answer["recipe"], answer["recipe"][0] | NO_RESULT]},
+        "recipe.1.result: null beside other recipes",
+    ),
+    "a result of no model": Cheat("research.recipe", first("recipe", model=None), "recipe.0.model"),
+    "a model without its result": Cheat("research.recipe", first("recipe", result=None), "recipe.0.model: given"),
     # critics
     "a review of other bytes": Cheat("verify_research", misread, "other bytes"),
     "a review that left a file out": Cheat("verify_research", unread, "was not read"),
@@ -440,6 +455,7 @@ CHEATS: dict[str, Cheat] = {
     "more examples than the log's": Cheat("evaluate", put(n=20_000), "n: 20000"),
     "a smaller error than the log's": Cheat("evaluate", put(stderr=0.0001), "stderr"),
     "a worse baseline than the log's": Cheat("evaluate", put(baselineValue=9.9), "baselineValue"),
+    "a baseline of nobody knows what": Cheat("evaluate", put(baselineWhat=None), "baselineWhat: None"),
     "the baseline left out": Cheat("evaluate", put(baselineValue=None), "baselineValue"),
     "another metric": Cheat("evaluate", put(metric="accuracy"), "metric: accuracy"),
     "the full job as the evaluation": Cheat("evaluate", earlier("full_job"), "belongs to full_job"),

@@ -11,9 +11,9 @@ import pytest
 
 from fakes.pipeline_answers import OUTPUT, Answer, log_of_evaluation
 from fakes.pipeline_play import Play
-from fakes.pipeline_world import DATASET, MODEL
+from fakes.pipeline_world import DATASET, MODEL, a_model
 from mlresearch import schema
-from mlresearch.pipeline import conformity, fold, journal
+from mlresearch.pipeline import briefs, conformity, fold, journal
 from mlresearch.pipeline.job_plans import JobPlan, plan
 from mlresearch.pipeline.profiles import PROFILES, Profile
 from mlresearch.pipeline.task import Accept, Halt, Refuse, SendBack
@@ -95,6 +95,7 @@ def test_an_honest_build_of_data_is_accepted(tmp_path: Path) -> None:
     end = {"metric": "rows", "value": 150.0, "n": 200, "stderr": None, "output": str(play.root / built)}
     answer = play.honest.evaluation(_measured(play, json.dumps(end)))
     answer |= {"metric": "rows", "value": 150, "n": 200, "stderr": None, "baselineValue": None}
+    answer |= {"baselineWhat": None}
     assert isinstance(play.judge("evaluate", answer), Accept)
     assert isinstance(play.judge("evaluate", answer | {"value": 200}), Refuse)
     assert isinstance(play.judge("evaluate", answer | {"modelPath": "work/other"}), Refuse)
@@ -116,6 +117,43 @@ def test_a_source_that_does_not_answer_is_no_lie(tmp_path: Path) -> None:
     verdict = play.judge("research.landmark", play.honest.finder())
     assert isinstance(verdict, Accept)
     assert "could not be looked up" in verdict.notes[0]
+
+
+@pytest.mark.parametrize("step", ["resources.model", "implement"])
+def test_an_approval_is_missed_only_where_one_is_due(at: Callable[[str], Play], step: str) -> None:
+    play = at(step)
+    play.world.limits = None
+    verdict = play.judge(step, play.answer(step))
+    assert isinstance(verdict, Accept)
+    assert any("approved" in note for note in verdict.notes) is (step == "implement")
+
+
+def test_the_listing_of_hardware_is_evidence_for_the_model_that_a_template_builds(tmp_path: Path) -> None:
+    play = Play(tmp_path / "project", f"Train a tiny model on {DATASET} with SFT", backend="local")
+    plan_ = play.honest.plan()
+    of_tiny = {"model": "tiny", "adapter": None, "sequenceLength": None}
+    play.complete("plan", plan_ | {"baseline": plan_["baseline"] | of_tiny})
+    play.world.models["tiny"] = a_model(revision=None, licence=None, parameters=None)
+    play.world.known.add(("model", "tiny"))
+    play.advance("resources.model")
+    (page,) = (one for one in briefs.briefs(play.state) if one.step.name == "resources.model")
+    assert "its evidence is the listing of hardware" in briefs.text(page)
+    listing = play.honest.write("evidence/hardware.json", '{"flavors": ["cpu"]}')
+    made = play.honest.resource("model")
+    verified = {**made["verified"], "id": "tiny", "revision": None, "licence": None, "evidence": listing}
+    answer = made | {"verified": verified, "parameters": None}
+    assert isinstance(play.judge("resources.model", answer), Accept)
+    answer["verified"] |= {"evidence": "work/none.json"}
+    assert isinstance(play.judge("resources.model", answer), Refuse)
+
+
+def test_a_recipe_without_any_reported_result_is_an_answer(at: Callable[[str], Play]) -> None:
+    play = at("research.recipe")
+    answer = play.answer("research.recipe")
+    none = {"result": None, "model": None, "dataset": None}
+    answer["recipe"] = [answer["recipe"][0] | none | {"fits": "four searches found no result for such small data"}]
+    assert schema.faults("pipeline/research", answer) == []
+    assert isinstance(play.judge("research.recipe", answer), Accept)
 
 
 def test_data_that_can_not_be_inspected_now_is_not_taken_on_trust(tmp_path: Path) -> None:

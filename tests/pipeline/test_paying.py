@@ -6,6 +6,7 @@ import json
 import shlex
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from mlresearch.campaign import approval
 from mlresearch.cli import jobs as cli_jobs
 from mlresearch.errors import GateError, UsageError
 from mlresearch.jobs.order import Order, placed
-from mlresearch.pipeline import briefs, closing, drafting, engine, job_plans, paying, upkeep
+from mlresearch.pipeline import briefs, closing, drafting, engine, job_plans, needs, paying, upkeep
 from mlresearch.pipeline.world import Present
 
 MakePlay = Callable[..., Play]
@@ -89,6 +90,67 @@ def test_the_draft_is_in_order_and_allows_no_more_than_was_asked(
     assert limits.max_timeout_s >= job_plans.SMOKE_TIMEOUT_S
 
 
+def test_the_draft_is_closer_once_the_scripts_say_what_their_jobs_need(make_play: MakePlay) -> None:
+    play = make_play()
+    play.advance("implement")
+    tend(play)
+    guessed = program.load(root_of(play)).envelope
+    play.advance("cpu_smoke")
+    tend(play)
+    smoke = program.load(root_of(play)).envelope
+    play.advance("gpu_preflight")
+    tend(play)
+    planned = program.load(root_of(play)).envelope
+    assert [one.max_jobs for one in (guessed, smoke, planned)] == [17, 17, 13]
+    # 15m, 1.5h and 30m, each with five minutes to start: four times, four times, five times; once more the longest
+    times_s = 4 * (900 + 300) + 4 * (5400 + 300) + 5 * (1800 + 300)
+    assert planned.max_walltime_s == times_s + 5400
+    assert smoke.max_walltime_s == planned.max_walltime_s + 4 * job_plans.SMOKE_TIMEOUT_S
+    assert (planned.max_timeout_s, planned.max_parallel) == (2 * 5400, 1)
+    assert planned.allowed_flavors[:2] == ("cpu", "l4x1")
+    assert "t4-small" in guessed.allowed_flavors
+    assert "t4-small" not in planned.allowed_flavors
+    assert "h200" in planned.allowed_flavors
+
+
+def test_a_task_on_this_machine_is_drafted_with_the_hardware_of_its_scripts_alone(make_play: MakePlay) -> None:
+    play = make_play(backend="local", output="work/{task}/model")
+    state = engine.load(root_of(play), play.task)
+    results = {"plan": play.answer("plan"), "implement": play.answer("implement"), "cpu_smoke": {}}
+    limits = program.parse(drafting.draft(replace(state, results=results))).envelope
+    assert limits.allowed_flavors == ("cpu",)
+    assert limits.max_usd_micro == 0
+    assert limits.max_walltime_s == 4 * 900 + 4 * 5400 + 5 * 1800 + 5400
+
+
+def test_every_retry_that_is_granted_fits_into_the_draft(make_play: MakePlay) -> None:
+    play = make_play(max_job_retries=7)
+    play.advance("gpu_preflight")
+    state = tend(play)
+    limits, found = program.load(root_of(play)).envelope, needs.needs(state)
+    assert {need.step: need.runs for need in found} == {"gpu_preflight": 7, "full_job": 7, "evaluate": 5}
+    assert limits.max_jobs == 19
+
+
+def test_a_limit_that_no_program_can_hold_leaves_the_guess(make_play: MakePlay) -> None:
+    play = make_play(backend="local")
+    state = engine.load(root_of(play), play.task)
+    answer = play.answer("plan")
+    guess = drafting.draft(replace(state, results={"plan": answer}))
+    endless = {**play.answer("implement"), "timeoutHours": 10**7}
+    assert drafting.draft(replace(state, results={"plan": answer, "implement": endless})) == guess
+
+
+def test_a_draft_is_not_written_anew_once_a_person_approved_it(make_play: MakePlay) -> None:
+    play = make_play()
+    play.advance("research.landmark")
+    approve(play)
+    before = (play.root / seal.PROGRAM).read_text()
+    play.advance("gpu_preflight")
+    tend(play)
+    assert (play.root / seal.PROGRAM).read_text() == before
+
+
 @pytest.mark.parametrize(
     "text",
     ["```\n## Budget envelope\n```yaml\nmax_usd: 9\n```", "<!-- hidden", "# ## Goal\n---\nx: &a", "ü \u2028 `" * 900],
@@ -117,11 +179,14 @@ def test_a_program_of_somebody_else_is_never_written_over(make_play: MakePlay) -
 
 def test_a_draft_that_a_person_edited_stays_as_they_wrote_it(make_play: MakePlay) -> None:
     play = make_play()
-    play.advance("gpu_preflight")
+    play.advance("implement")
     tend(play)
     path = play.root / seal.PROGRAM
-    path.write_text(path.read_text().replace("max_usd: '10'", "max_usd: 4"))
+    before = path.read_text()
+    path.write_text(before.replace("max_usd: '10'", "max_usd: 4"))
     edited = path.read_text()
+    assert edited != before
+    play.advance("gpu_preflight")
     tend(play)
     assert path.read_text() == edited
 

@@ -70,6 +70,8 @@ def play(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Play]:
 
 
 def test_a_whole_task_is_played_with_real_jobs(play: Play, capsys: pytest.CaptureFixture[str]) -> None:
+    play.advance("full_job")
+    assert not Path(play.root, play.honest.output).exists(), "smoke run or short job left something to resume from"
     state = play.advance()
     assert state.todo == ()
     assert conformity.missing(state, play.world) == {}

@@ -10,12 +10,14 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from mlresearch import data_rules, schema
-from mlresearch.pipeline import steps
-from mlresearch.pipeline.profiles import PROFILES
+from mlresearch import data_rules, options, schema
+from mlresearch.pipeline import commands, steps
+from mlresearch.pipeline.profiles import DOCUMENTED, PROFILES
 from mlresearch.pipeline.rules import RULES
 from mlresearch.pipeline.stops import STOPS
+from mlresearch.pipeline.task import State, Task
 from mlresearch.pipeline.taxonomy import CATEGORIES
+from mlresearch.surface import SURFACE
 
 SCHEMAS = sorted(path.name.removesuffix(".schema.json") for path in (schema.FOLDER / "pipeline").glob("*.json"))
 TEMPLATES = Path(__file__).parents[2] / "skills" / "ml-research-task" / "templates"
@@ -84,6 +86,33 @@ def test_a_profile_names_methods_that_have_data_rules() -> None:
     free = {"eval", "data", "other"}
     named = {method for profile in PROFILES.values() for method in profile.methods} - free
     assert named == set(data_rules.METHODS)
+
+
+def test_the_documentation_of_a_method_is_looked_for_in_the_library_that_trains_it() -> None:
+    assert set(DOCUMENTED) == {method for profile in PROFILES.values() for method in profile.methods}
+    for method, rule in data_rules.METHODS.items():
+        trained_by = "trl" if method == "pretraining" else rule.trainer.partition(".")[0]
+        words = DOCUMENTED[method].split()
+        if trained_by == "sentence_transformers":
+            assert ("sentence-transformers" in words, "--library" in words) == (True, False)
+        else:
+            assert words[-2:] == ["--library", trained_by], method
+    for asked in DOCUMENTED.values():
+        assert options.parse(SURFACE["hf_docs.py"]["search"], asked.split()).many("query")
+
+
+@pytest.mark.parametrize(
+    ("method", "asked"),
+    [("dpo", "search dpo trainer --library trl"), ("classification", "text classification trainer --library transf")],
+)
+def test_a_page_names_the_documentation_of_the_task_s_own_method(method: str, asked: str) -> None:
+    task = Task("t", "/", "", None, None, None, None, "local", 0, 0)
+    plan = {"baseline": {"model": None, "dataset": None, "method": method}, "taskType": "other"}
+    state = State(task, {"plan": plan}, {}, {}, {}, {}, None, ())
+    for step in ("research.examples", "implement", "code_review"):
+        (line,) = (one for one in commands.lookups(state, step) if "hf_docs.py search" in one.command)
+        assert asked in line.command
+        assert "hf_docs.py list" in line.why, "where it fits nowhere, the others have names too"
 
 
 def test_every_stop_tells_a_person_what_happened_and_what_to_do() -> None:

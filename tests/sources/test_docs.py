@@ -86,6 +86,14 @@ def test_a_search_that_finds_nothing_by_meaning_looks_for_the_words(docs: Comman
     }
 
 
+def test_a_search_that_finds_nothing_in_a_library_says_where_else_to_look(docs: Command) -> None:
+    found = docs("search", "nothing at all", "--library", "trl").data
+    assert (found["count"], found["warnings"]) == (
+        0,
+        ["only trl was searched; without --library all documentation is, and hf_docs.py list names the others"],
+    )
+
+
 def test_a_search_without_the_hubs_searches_takes_the_titles_and_says_so(docs: Command, server: TableServer) -> None:
     server.fault = Fault("503", "/api/docs/search")
     found = docs("search", "SFT trainer", "--library", "trl").data

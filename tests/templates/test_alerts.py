@@ -42,10 +42,16 @@ def test_a_run_that_overfits_is_told_where_to_stop(lab: Lab, tmp_path: Path) -> 
 
 
 def test_a_run_that_learns_nothing_is_called_a_plateau(lab: Lab, tmp_path: Path) -> None:
-    lab.train("classifier", tmp_path, "--steps", 20, "--learning-rate", "1e-12", "--batch-size", 4)
+    lab.train("classifier", tmp_path, "--steps", 60, "--learning-rate", "1e-12", "--batch-size", 4)
     level, text = alerts(tmp_path)["plateau"]
     assert level == "info"
     assert "another lever" in text
+
+
+def test_a_run_too_short_to_learn_anything_is_called_none(lab: Lab, tmp_path: Path) -> None:
+    done = lab.train("classifier", tmp_path, "--steps", 20, "--learning-rate", "1e-12", "--batch-size", 4)
+    assert len(done.numbers("eval")) == 10
+    assert "plateau" not in alerts(tmp_path)
 
 
 def test_a_run_near_the_end_of_its_memory_is_told_which_knob_keeps_the_batch(lab: Lab, tmp_path: Path) -> None:
@@ -94,8 +100,8 @@ def test_completions_that_all_earn_the_same_reward_are_noticed(lab: Lab, tmp_pat
     assert "one and the same reward (mean 0)" in text
 
 
-def curve(*values: float) -> list[list[float]]:
-    return [[step + 1, value] for step, value in enumerate(values)]
+def curve(*values: float, every: int = 1) -> list[list[float]]:
+    return [[every * (place + 1), value] for place, value in enumerate(values)]
 
 
 TABLE: dict[str, tuple[str, list[Any], str | None]] = {
@@ -112,9 +118,14 @@ TABLE: dict[str, tuple[str, list[Any], str | None]] = {
     "worse twice while training falls": ("overfitting", [curve(1, 1.2, 1.3), curve(1, 0.5, 0.2)], "overfitting"),
     "worse once": ("overfitting", [curve(1, 0.9, 1.3), curve(1, 0.5, 0.2)], None),
     "both rise": ("overfitting", [curve(1, 1.2, 1.3), curve(1, 1.1, 1.2)], None),
-    "five evaluations without a gain": ("plateau", [curve(1, 1, 1, 1, 1, 1)], "plateau"),
-    "four evaluations without a gain": ("plateau", [curve(1, 1, 1, 1, 1)], None),
-    "gains": ("plateau", [curve(1, 0.9, 0.8, 0.7, 0.6, 0.5)], None),
+    "five evaluations without a gain over fifty steps": ("plateau", [curve(1, 1, 1, 1, 1, 1, every=10)], "plateau"),
+    "over fewer steps": ("plateau", [curve(1, 1, 1, 1, 1, 1, every=9)], None),
+    "six steps of a preflight": ("plateau", [curve(1, 1, 1, 1, 1, 1)], None),
+    "many evaluations of few steps": ("plateau", [curve(*[1] * 50)], None),
+    "one more of them": ("plateau", [curve(*[1] * 51)], "plateau"),
+    "four evaluations without a gain over many steps": ("plateau", [curve(1, 1, 1, 1, 1, every=100)], None),
+    "steps count since the last gain": ("plateau", [curve(2, 1.5, 1, 1, 1, 1, 1, 1, every=9)], None),
+    "gains": ("plateau", [curve(1, 0.9, 0.8, 0.7, 0.6, 0.5, every=10)], None),
     "a fifth of the usual speed": ("slow", [[1, 10, 10, 10, 10, 10, 2]], None),
     "less than that": ("slow", [[1, 10, 10, 10, 10, 10, 1.9]], "throughput_collapse"),
     "too early to say": ("slow", [[10, 10, 10, 10, 1]], None),

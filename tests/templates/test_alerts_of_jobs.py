@@ -124,7 +124,7 @@ def test_a_job_that_overfits_says_so(lab: Lab, bench: Bench) -> None:
 
 
 def test_a_job_on_a_plateau_near_its_memory_s_end_is_given_advice(lab: Lab, bench: Bench) -> None:
-    words = ("--steps", "20", "--learning-rate", "1e-12", *SHORT)
+    words = ("--steps", "60", "--learning-rate", "1e-12", *SHORT)
     bench.submit("classifier", lab.home / DATA["classifier"], *words, MEMORY_LIMIT_MB="100")
     told = bench.wait()
     assert (told["verdict"], told["stage"]) == ("ended", "COMPLETED")

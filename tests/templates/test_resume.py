@@ -62,3 +62,16 @@ def test_a_run_that_was_done_ends_the_same_and_takes_no_step_beyond_its_budget(l
     again = lab.train("classifier", tmp_path, *settings, "--resume")
     assert again.result["steps"] == 4
     assert again.result["value"] == whole.result["value"]
+
+
+def test_a_run_does_not_go_on_from_a_shorter_one_that_left_its_checkpoints_in_the_same_folder(
+    lab: Lab, tmp_path: Path
+) -> None:
+    settings = ("--learning-rate", "1e-3", "--batch-size", 4, "--save-steps", 2, "--steps")
+    fresh = lab.train("classifier", tmp_path / "fresh", *settings, 12)
+    lab.train("classifier", tmp_path / "shared", *settings, 6)
+    assert (tmp_path / "shared" / "checkpoint-4" / "trainer_state.json").exists()
+    full = lab.train("classifier", tmp_path / "shared", *settings, 12, "--resume")
+    assert f"{tmp_path / 'shared' / 'checkpoint-4'} is of a run of 6 steps: passed over" in full.log
+    assert full.numbers("step") == fresh.numbers("step")
+    assert full.result["value"] == fresh.result["value"]

@@ -241,8 +241,16 @@ CURVES: dict[str, tuple[list[tuple[float, float, float]], int, str | None]] = {
 @pytest.mark.parametrize(("numbers", "sign", "title"), CURVES.values(), ids=CURVES)
 def test_the_curve_calls_for_the_alert(numbers: list[tuple[float, float, float]], sign: int, title: str | None) -> None:
     module = module_of(TRAIN)
-    curve = [module.Point(step, *scores, stderr=0.01) for step, scores in enumerate(numbers)]
+    curve = [module.Point(10 * place, *scores, stderr=0.01) for place, scores in enumerate(numbers)]
     alert = module.alert_for(curve, sign)
+    assert (alert and alert[1]) == title
+
+
+@pytest.mark.parametrize(("steps", "title"), [(4, None), (5, "plateau")])
+def test_a_plateau_is_one_of_fifty_steps_at_least(steps: int, title: str | None) -> None:
+    module = module_of(TRAIN)
+    curve = [module.Point(steps * place, 1.0, 0.8, 0.8 - 0.01 * (place > 0), stderr=0.01) for place in range(11)]
+    alert = module.alert_for(curve, 1)
     assert (alert and alert[1]) == title
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-from pathlib import Path
 from typing import Any
 
 from mlresearch import backends, money, store
@@ -66,10 +65,7 @@ def _owner(values: Values, root: str, backend: str) -> str | None:
 def _root() -> str:
     """The nearest folder from here upwards that holds a task or an approval; this one when there is none."""
     here = os.path.realpath(os.getcwd())
-    for place in (here, *map(str, Path(here).parents)):
-        if journal.tasks(place):
-            return place
-    return next(iter(store.sealed_roots_above(here)), here)
+    return journal.root_above(here) or next(iter(store.sealed_roots_above(here)), here)
 
 
 def _chosen(values: Values) -> tuple[str, str]:
@@ -173,19 +169,20 @@ def status(values: Values) -> Answer:
         "failures": {step: len(past) for step, past in state.failures.items()},
         "jobs": [{"job": job.name, "step": job.step, "stage": job.stage} for job in known],
         "spent_usd": spent / money.MICRO,
+        "approved_usd": _usd(reporting.approved_micro(state)),
         "cost_cap_usd": state.task.cost_cap_micro / money.MICRO,
         "stopped": dict(state.stopped) if state.stopped is not None else None,
     }
-    return Answer(data, _standing(state, money.show(spent)))
+    return Answer(data, _standing(state))
 
 
-def _standing(state: State, spent: str) -> str:
+def _standing(state: State) -> str:
     lines = [f"{state.task.name}: {state.task.text}"]
     for step in way(state.results):
         mark = "done" if step.name in state.results else "open" if step.name in state.todo else "    "
         failed = len(state.failures.get(step.name, ()))
         lines.append(f"  {mark}  {step.name}: {step.title}{f' ({failed} failed)' if failed else ''}")
-    lines.append(f"spent {spent} of {money.show(state.task.cost_cap_micro)} on backend {state.task.backend}")
+    lines.append(f"{reporting.spending(state)}; backend {state.task.backend}")
     if state.stopped is not None:
         lines.append(f"ended ({state.stopped['reason']}): {state.stopped['message']}")
     return "\n".join(lines)
@@ -195,8 +192,21 @@ def finalize(values: Values) -> Answer:
     root, name = _chosen(values)
     state = closing.finalize(root, name, _world(root), stop=values.text("stop"))
     assert state.stopped is not None
-    report = reporting.path(name)
-    return Answer({"task": name, "report": report, **state.stopped}, closing.task_line(state))
+    spent = sum(job.billed_micro for job in reporting.jobs(state))
+    data = {
+        "task": name,
+        "report": reporting.path(name),
+        **state.stopped,
+        "compared": reporting.verdict(state),
+        "links": reporting.links(state),
+        "spent_usd": spent / money.MICRO,
+        "approved_usd": _usd(reporting.approved_micro(state)),
+    }
+    return Answer(data, "\n".join(closing.last_lines(state)))
+
+
+def _usd(micro: int | None) -> float | None:
+    return None if micro is None else micro / money.MICRO
 
 
 def run(argv: list[str] | None = None) -> int:

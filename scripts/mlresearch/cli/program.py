@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import os
 import time
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from mlresearch import durations, ledger, money, program, seal, store
 from mlresearch.campaign import approval
 from mlresearch.campaign.rules import final_runs
 from mlresearch.cli import Answer, main, project, project_or_here, record_session
 from mlresearch.envelope import START_ALLOWANCE_S, Spent, left
-from mlresearch.errors import UsageError
+from mlresearch.errors import GateError, NotFound, UsageError
 from mlresearch.guard.situations import Machine
 from mlresearch.jobs.prices import FREE_BACKENDS
 from mlresearch.options import Values
-from mlresearch.pipeline import drafting
+from mlresearch.pipeline import drafting, fold, journal, needs
+from mlresearch.pipeline.needs import Need
 from mlresearch.program import Program
 
 TEMPLATE = Path(__file__).parents[3] / "program.template.md"
@@ -30,19 +33,41 @@ def init(values: Values) -> Answer:
 
 
 def check(values: Values) -> Answer:
-    root = project()
+    root = _root()
     read = program.load(root)
     notes = [] if _task(root) else warnings(read)
     told = "\n".join([f"program.md is in order; digest {read.digest[:16]}", *notes])
     return Answer({"ok": True, "digest": read.digest, "notes": notes}, told)
 
 
+def _root() -> str:
+    """The project; where a task has no program.md the refusal says why, and where it went."""
+    try:
+        return project()
+    except UsageError as error:
+        raise _of_a_task() or error from None
+
+
+def _of_a_task() -> UsageError | None:
+    """Why the task that was begun last here has no program.md in the project's folder; None where there is no task."""
+    root = journal.root_above(os.path.realpath(os.getcwd()))
+    if root is None:
+        return None
+    name = journal.tasks(root)[-1]
+    kept = journal.folder(root, name) / seal.PROGRAM
+    if kept.is_file():
+        told = f"program.md was closed with the task {name}; it stands at {os.path.relpath(kept, root)}"
+        return UsageError(told, "an open task, or a campaign", f"pipeline.py status --task {name}")
+    told = f"the task {name} has no program.md"
+    return UsageError(told, "a task whose plan is accepted", f"pipeline.py status --task {name}")
+
+
 def show(values: Values) -> Answer:
-    root = project()
+    root = _root()
     read = program.load(root)
     state = seal.state(root, seal.load(root), time.time())
     ceiling = ceiling_micro(read)
-    data = {
+    data: dict[str, Any] = {
         "root": root,
         "state": state,
         "digest": read.digest,
@@ -51,6 +76,9 @@ def show(values: Values) -> Answer:
         "one_run_usd": None if ceiling is None else ceiling / money.MICRO,
         "left": _left(root, read),
     }
+    task = _task(root)
+    if task is not None:
+        data |= {"task": task, "needs": [asdict(need) for need in _needs(root, task)]}
     return Answer(data, _shown(root, read, state))
 
 
@@ -78,7 +106,8 @@ def _shown(root: str, read: Program, state: str) -> str:
         f"left          {_left(root, read)}",
         f"digest        {read.digest[:16]}",
     ]
-    lines = _of_task(lines, _task(root)) if _task(root) else [*lines, *warnings(read)]
+    task = _task(root)
+    lines = _of_task(root, read, lines, task) if task else [*lines, *warnings(read)]
     if state != "sealed":
         lines.append(f"to approve: program.py approve --digest {read.digest[:16]}")
     return "\n".join(lines)
@@ -89,10 +118,37 @@ def _task(root: str) -> str | None:
     return drafting.task_of(seal.read_program(root) or "")
 
 
-def _of_task(lines: list[str], task: str | None) -> list[str]:
+def _of_task(root: str, read: Program, lines: list[str], task: str) -> list[str]:
+    """The same limits with what each is for, and without what only experiments have."""
     left_out = ("room ", "one run ", "experiments ")
     kept = [line for line in lines if not line.startswith(left_out)]
+    place = next(number for number, line in enumerate(kept) if line.startswith("job time ")) + 1
+    kept[place:place] = [f"for           {told}" for told in _uses(root, read, task)]
     return [kept[0], f"task          {task}: pipeline.py status", *kept[1:]]
+
+
+def _uses(root: str, read: Program, task: str) -> list[str]:
+    """What a task's limits are for; nothing where its record can not be read."""
+    found = _needs(root, task)
+    told = [str(need) for need in found]
+    if found:
+        told.append("runs count what is tried again after a failure; one of evaluate may measure the baseline alone")
+    if any(need.flavor for need in found):
+        told.append("the longest time limit is for a job that ran out of time and gets more")
+    elif any(need.step == "full_job" for need in found):
+        told.append("time limits are guesses until the scripts are written; pipeline.py next then drafts closer ones")
+    if read.envelope.max_usd_micro == 0 and set(read.envelope.backends) <= set(FREE_BACKENDS):
+        told.append("no dollars: jobs on this machine are free")
+    return told
+
+
+def _needs(root: str, task: str) -> tuple[Need, ...]:
+    """The jobs that are still to come, as often as each may run."""
+    try:
+        state = fold.state(journal.rows(root, task))
+    except (GateError, NotFound):
+        return ()
+    return needs.needs(state) if "plan" in state.results and state.stopped is None else ()
 
 
 def _scope(read: Program) -> list[str]:
@@ -163,7 +219,7 @@ def warnings(read: Program) -> list[str]:
 
 
 def approve(values: Values) -> Answer:
-    root = project()
+    root = _root()
     done = approval.approve(root, values.need("digest"))
     record_session(root)
     following = "pipeline.py next" if _task(root) else "campaign.py start"

@@ -14,11 +14,12 @@ from typing import Any
 from mlresearch import durations, ledger, money, seal
 from mlresearch.campaign import rules, state
 from mlresearch.cli import Answer, project_or_here
-from mlresearch.errors import ResearchError
+from mlresearch.errors import GateError, ResearchError
 from mlresearch.jobs import events, notices, watcher
 from mlresearch.jobs import news as changes
 from mlresearch.jobs.news import Cursor, News
 from mlresearch.options import Values
+from mlresearch.pipeline import drafting, engine
 
 ENTRY = Path(__file__).parents[2] / "jobs.py"
 LONGEST_LINE = 200
@@ -26,7 +27,7 @@ LONGEST_LINE = 200
 
 @dataclass(frozen=True)
 class Next:
-    """The campaign's next command and why; empty where no campaign is open. `is_ready`: it can be done at once."""
+    """The next command of the campaign or task, and why; empty where none is open. `is_ready`: it can be done now."""
 
     command: str
     why: str
@@ -84,6 +85,16 @@ def news(values: Values) -> Answer:
 
 def _next(root: str) -> Next:
     try:
+        task = _task(root)
+    except GateError as error:  # a task's record that was damaged
+        return Next("pipeline.py status", error.wrong, False)
+    except ResearchError:  # a seal or program.md that can not be read, which the campaign's own look tells
+        task = None
+    return _next_of_campaign(root) if task is None else _next_of_task(root, task)
+
+
+def _next_of_campaign(root: str) -> Next:
+    try:
         if state.finished(root) is not None:
             return Next("campaign.py report", "the campaign is finalized", True)
         if seal.load(root) is None:
@@ -94,6 +105,21 @@ def _next(root: str) -> Next:
         return Next("campaign.py next", error.wrong, False)
     command = rules.command_of(step, campaign.standing.next_experiment)
     return Next(command, step.why, step.do != "collect")
+
+
+def _task(root: str) -> str | None:
+    """The task that the approved program belongs to, or that is open without one; None for a campaign."""
+    drafted = drafting.task_of(seal.read_program(root) or "")
+    if drafted is not None:
+        return drafted
+    return engine.unfinished(root) if seal.load(root) is None else None
+
+
+def _next_of_task(root: str, task: str) -> Next:
+    """A task has one job at a time: while it is open there is nothing to do but wait."""
+    still = sorted(ledger.standing(root).open)
+    why = f"{still[0]} is open" if still else f"the task {task} goes on"
+    return Next(f"pipeline.py next --task {task}", why, not still)
 
 
 def _text(found: News, step: Next, sleep_s: int | None) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -17,7 +18,7 @@ from mlresearch import store
 from mlresearch.errors import NotFound, Refused, ResearchError
 from mlresearch.inspection import csv_table, media, media_table, text_tables
 from mlresearch.inspection.arrow_tables import ArrowTable, File, ParquetTable
-from mlresearch.inspection.layout import Layout, choose_config
+from mlresearch.inspection.layout import Layout, choose_config, listed
 from mlresearch.inspection.tables import Table
 
 FORMATS = {
@@ -56,7 +57,8 @@ def open_path(name: str, config: str | None) -> Layout:
     about = {"path": str(path.resolve())}
     if path.is_file():
         tables = _tables(_must_have_format(path), path.parent, {path: "train"})
-        return Layout(name, "local", ("default",), choose_config(name, ["default"], config), tables, about)
+        choice = choose_config(name, ["default"], config)
+        return Layout(name, "local", ("default",), choice, tables, about, _not_compared(path))
     if (path / "dataset_dict.json").is_file() or (path / "state.json").is_file():
         choice = choose_config(name, ["default"], config)
         return Layout(name, "local", ("default",), choice, _saved(path), about | {"saved_by": "datasets"})
@@ -116,6 +118,25 @@ def _table(kind: str, paths: Sequence[Path]) -> Table:
 
 def _file(path: Path, size: int) -> File:
     return File(str(path), size, lambda: str(path))
+
+
+def _not_compared(path: Path) -> tuple[str, ...]:
+    """What to call to compare a file with those beside it that hold other splits, where their folder reads them all."""
+    try:
+        beside = [each for each in path.parent.iterdir() if _format(each) and each.is_file() and _is_data(each.name)]
+    except OSError:  # a file can be read in a folder that can not
+        return ()
+    kinds = Counter(map(_format, beside)).most_common(1)
+    mine = [each.name for each in beside if _format(each) == _format(path)]
+    others = sorted(name for name in mine if split_named(name) != split_named(path.name))
+    if not others or kinds[0][0] != _format(path):
+        return ()
+    told = f"{path.name} was read alone, not compared with {listed(others, 4)} beside it"
+    return (f"{told}: --dataset {shlex.quote(str(path.parent))} reads them as splits",)
+
+
+def _is_data(name: str) -> bool:
+    return name not in _BESIDE and not name.startswith(".")
 
 
 def _saved(path: Path) -> dict[str, Table]:

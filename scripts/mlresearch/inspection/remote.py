@@ -22,6 +22,7 @@ from mlresearch.inspection.local import split_named
 from mlresearch.inspection.tables import Reading, Row, Table, Wanted
 from mlresearch.sources import dataset_hub as hub
 from mlresearch.sources import dataset_viewer as viewer
+from mlresearch.sources.hub_record import licence
 
 MOST_FILES = 8
 MOST_PAGES = 10
@@ -51,7 +52,7 @@ def open_hub(name: str, config: str | None) -> Layout:
         configs = sorted(found.splits)
         choice = choose_config(name, configs, config)
         tables = _tables(found, choice)
-    told: dict[str, Any] = {"url": hub.page(name), "revision": found.about.get("sha")}
+    told: dict[str, Any] = {"url": hub.page(name), "revision": found.about.get("sha"), "license": licence(found.about)}
     told |= {key: found.about[key] for key in ("gated", "private", "lastModified") if key in found.about}
     asks = partial(_statistics, name, choice) if found.viewer_works else None
     return Layout(name, "hub", tuple(configs), choice, tables, told, tuple(found.warnings), asks)

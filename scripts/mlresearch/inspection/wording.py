@@ -32,7 +32,14 @@ def _head(data: Mapping[str, Any]) -> str:
     gated = ", gated" if data.get("gated") else ""
     configs = data["configs"]
     others = f" ({len(configs)} configs: {', '.join(configs[:10])})" if len(configs) > 1 else ""
-    return f"{data['dataset']}{gated}: config {data['config']}{others}\n{where}"
+    return f"{data['dataset']}{gated}: config {data['config']}{others}\n{where}{_standing(data)}"
+
+
+def _standing(data: Mapping[str, Any]) -> str:
+    """What a data set on the Hub says of itself, as a claim about it is compared."""
+    if data["source"] != "hub":
+        return ""
+    return f"\nrevision {data['revision'] or 'not told'}, licence {data['license'] or 'not told'}"
 
 
 def _split(each: Mapping[str, Any]) -> list[str]:

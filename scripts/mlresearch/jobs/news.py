@@ -25,7 +25,7 @@ Row = dict[str, Any]
 MOST_ENDED, MOST_TOLD, MOST_OPEN = 12, 8, 6
 SHORTEST_SLEEP_S, LONGEST_SLEEP_S = 5, 3600
 # what the ledger tells better is not taken from the events
-_FROM_LEDGER = ("adopted", "released", "stopped", "finalized")
+_FROM_LEDGER = ("adopted", "released", "stopped", "finalized", "closed")
 _NOT_NEWS = (*_FROM_LEDGER, "settled", "watching")
 
 

@@ -14,8 +14,8 @@ from collections.abc import Mapping
 from typing import Any
 
 VARIABLE = "ML_RESEARCH_NOTIFY"
-# the end, a denial, a need for a person
-NOTIFIED = ("finalized", "stopped", "trouble", "alert", "nan", "diverged", "stalled", "idle")
+# the end of a campaign or task, a denial, a need for a person
+NOTIFIED = ("finalized", "closed", "stopped", "trouble", "alert", "nan", "diverged", "stalled", "idle")
 PATIENCE_S = 30.0
 
 

@@ -41,6 +41,7 @@ _ROWS = {
     "released": ("job", "why"),
     "stopped": ("reason", "message"),
     "finalized": ("campaign",),
+    "closed": ("task", "reason"),
 }
 _START_S = 60.0
 _LOCK_S = 2.0  # somebody who only looks whether a watcher lives holds the lock for a moment

@@ -6,21 +6,23 @@ else, after a compaction or in a new session, can do the step.
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from mlresearch import money, schema
-from mlresearch.pipeline import commands, paying, results, steps, taxonomy
+from mlresearch import schema
+from mlresearch.pipeline import commands, form, notes, paying, results, steps, taxonomy
 from mlresearch.pipeline.commands import SCRIPTS, Line
+from mlresearch.pipeline.gates import critics
 from mlresearch.pipeline.job_plans import JobPlan, plan
 from mlresearch.pipeline.paying import Approval, Submitted
-from mlresearch.pipeline.profiles import PROFILES
 from mlresearch.pipeline.rules import RULES
 from mlresearch.pipeline.steps import Step
 from mlresearch.pipeline.task import State
 
 LONGEST = 118  # lines of one page as text
+WIDTH = 118  # of a list that is wrapped
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,7 @@ class Brief:
     failures: tuple[Mapping[str, Any], ...]
     rung: int
     notes: tuple[str, ...]
+    subjects: tuple[str, ...]
     approval: Approval | None
     held: Submitted | None
 
@@ -75,6 +78,7 @@ class Brief:
             "failures": [dict(failure) for failure in self.failures],
             "ladder": {"reached": self.rung, "rungs": list(taxonomy.RUNGS)} if self.attempts is not None else None,
             "notes": list(self.notes),
+            "to_check": list(self.subjects),
             "approval": None if self.approval is None else asdict(self.approval),
             "job": None if self.held is None else asdict(self.held),
         }
@@ -108,11 +112,8 @@ def brief(state: State, step: Step) -> Brief:
         issues=tuple(state.issues.get(step.name, ())),
         failures=tuple(_failure(one.analysis, one.failure.signature, one.job) for one in past),
         rung=_rung(state),
-        notes=(
-            *_notes(state, step, held),
-            *_repeats(state, step, job, held),
-            *(_asking(state) if approval is not None else ()),
-        ),
+        notes=tuple(notes.of(state, step, job, held, is_asked=approval is not None)),
+        subjects=tuple(critics.subjects(state, step.name)),
         approval=approval,
         held=held,
     )
@@ -159,57 +160,6 @@ def _rung(state: State) -> int:
     return max((one.failure.rung for past in state.failures.values() for one in past), default=0)
 
 
-def _notes(state: State, step: Step, held: Submitted | None) -> Iterator[str]:
-    task = state.task
-    if step.name == "plan":
-        yield f"the task: {task.text}"
-        given = {"model": task.model, "dataset": task.dataset, "smoke model": task.smoke_model}
-        yield from (f"the user named the {name}: {value}" for name, value in given.items() if value)
-        yield from (f"profile {one.name}: {one.about}; methods {', '.join(one.methods)}" for one in PROFILES.values())
-    if step.name in ("implement", "cpu_smoke") and task.smoke_model:
-        yield f"in the smoke run {task.smoke_model} may stand in for the model"
-    if step.name == "implement":
-        yield from _limits(state)
-    if held is not None and not held.is_known:
-        yield f"{held.job} was being submitted when something died; after the reconcile, run pipeline.py next again"
-    elif held is not None:
-        ended = f"ended {held.stage}" if held.stage else "is open"
-        yield f"{held.job} is this step's job and {ended}: do not submit another one"
-    if held is not None and held.stage not in (None, "COMPLETED"):
-        yield "it failed: read its whole log, write a diagnosis, and hand it in with `fail`"
-
-
-def _repeats(state: State, step: Step, job: JobPlan | None, held: Submitted | None) -> Iterator[str]:
-    if job is not None and held is None and paying.is_unchanged(state, step.name, job):
-        last = state.failures[step.name][-1]
-        yield f"nothing has changed since {last.job} failed: make the change that was diagnosed, then run next again"
-
-
-def _asking(state: State) -> Iterator[str]:
-    yield "a person must approve what may be spent before this job; show them what program.py show prints"
-    costs = [f"{step} {money.show(micro)}" for step, micro in paying.ceilings(state).items()]
-    if costs:
-        yield f"the most that one run of each can cost: {', '.join(costs)}"
-    yield f"when they refuse: {SCRIPTS}pipeline.py finalize --stop approval_denied"
-    yield f"when nobody can answer: {SCRIPTS}pipeline.py finalize --stop envelope_missing"
-
-
-def _limits(state: State) -> Iterator[str]:
-    from mlresearch.pipeline import drafting
-
-    task, kind = state.task, commands.profile(state)
-    owner = ", ".join(drafting.repositories(task))
-    folder = f"work/{task.name}/model"
-    place = f"may publish to {owner}" if owner else f"save to {folder}, which is persistenceDest"
-    yield f"the full job and its evaluation run on backend {task.backend}; they {place}"
-    if task.backend == "local":
-        yield "a job runs in its own folder: give a path of this project as {root}/path, such as {root}/" + folder
-    if kind is not None and kind.skill:
-        yield f"where the skill {kind.skill} is installed, use what it says of the script; the job goes through jobs.py"
-    if kind is not None:
-        yield f"the full job's time limit is at least {kind.minimum_s // 60} minutes"
-
-
 def text(found: Brief) -> str:
     """The page that an agent follows, in at most LONGEST lines and then a pointer to --json."""
     lines = [*_head(found), *_way(found), *_past(found), *_answer(found)]
@@ -232,6 +182,10 @@ def _head(found: Brief) -> Iterator[str]:
         "read, and report in reviewed" if "reviewed" in schema.load(f"pipeline/{step.schema}")["required"] else "read"
     )
     yield from (f"{told}: {path} {digest}" for path, digest in found.review.items())
+    if found.subjects:
+        yield "check each of these by tools; checked names every one, spelled as here:"
+        yield from textwrap.wrap("; ".join(found.subjects), WIDTH, initial_indent="  ", subsequent_indent="  ",
+                                 break_long_words=False, break_on_hyphens=False)  # fmt: skip
 
 
 def _way(found: Brief) -> Iterator[str]:
@@ -257,26 +211,13 @@ def _past(found: Brief) -> Iterator[str]:
 
 def _answer(found: Brief) -> Iterator[str]:
     if found._has_failed:
-        yield f"the diagnosis: {found.fail.rpartition(' ')[2]}, one JSON object:"
-        yield from fields(schema.load("pipeline/failure"))
+        yield f"the diagnosis: {found.fail.rpartition(' ')[2]}, one JSON object, every field given:"
+        yield from form.lines(schema.load("pipeline/failure"))
     elif found.approval is None:
-        yield f"the answer: {found.output}, one JSON object:"
-        yield from fields(schema.load(f"pipeline/{found.step.schema}"))
+        yield f"the answer: {found.output}, one JSON object, every field given:"
+        yield from form.lines(schema.load(f"pipeline/{found.step.schema}"))
     if found.approval is None:
         when = "when it failed" if found.attempts is not None else "when it can not be done as asked (unrecoverable)"
         yield f"{when}: {found.fail}"
     if found.approval is None:
         yield f"when it is done: {found.complete}"
-
-
-def fields(node: Mapping[str, Any], depth: int = 1) -> Iterator[str]:
-    """A schema as indented lines: name, type, what to write."""
-    for name, inner in node.get("properties", {}).items():
-        kinds = inner.get("type", "")
-        kind = "|".join(kinds) if isinstance(kinds, list) else kinds
-        choices = inner.get("enum")
-        shape = "one of " + ", ".join("null" if one is None else str(one) for one in choices) if choices else kind
-        yield f"{'  ' * depth}{name} ({shape}): {inner.get('description', '')}"
-        yield from fields(inner, depth + 1)
-        if isinstance(inner.get("items"), dict):
-            yield from fields(inner["items"], depth + 1)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from mlresearch import ledger, seal, store
 from mlresearch.errors import GateError, NotFound
-from mlresearch.pipeline import derived, drafting, engine, journal, reporting, steps
+from mlresearch.pipeline import comparing, derived, drafting, engine, journal, reporting, steps
 from mlresearch.pipeline.engine import Gates
 from mlresearch.pipeline.gates import GATES
 from mlresearch.pipeline.stops import STOPS
@@ -111,7 +111,7 @@ def _is_reached(state: State) -> bool:
 
 def _end_approval(state: State) -> None:
     """Nothing more may be spent for this task; its program.md goes to its record."""
-    root, name = state.task.root, state.task.name
+    root, name, ended = state.task.root, state.task.name, state.stopped or {}
     place = Path(root, seal.PROGRAM)
     with suppress(FileNotFoundError):
         if drafting.task_of(place.read_text(encoding="utf-8", errors="replace")) != name:
@@ -119,15 +119,23 @@ def _end_approval(state: State) -> None:
         approved = seal.load(root)
         if approved is not None:
             with ledger.transaction(root) as tx:
-                tx.append("closed", campaign=approved.campaign, task=name)
+                tx.append("closed", campaign=approved.campaign, task=name, reason=ended.get("reason"))
             seal.close(root)
         os.replace(place, journal.folder(root, name) / seal.PROGRAM)
 
 
-def task_line(state: State) -> str:
-    """One line: how it ended."""
+def last_lines(state: State) -> list[str]:
+    """What a person reads last: how it ended; where something was measured or ran also the number, links, the cost."""
     ended = state.stopped
     if ended is None:
         raise NotFound(f"{state.task.name} is open", "a finalized task", "pipeline.py finalize")
     conforms = "conforms" if ended["conforms"] else f"does not conform ({len(ended['missing'])} missing)"
-    return f"{state.task.name}: {ended['reason']}, {conforms}; {reporting.path(state.task.name)}"
+    report = reporting.path(state.task.name)
+    known, found = reporting.jobs(state), state.results.get("evaluate")
+    if not known and found is None:
+        return [f"{state.task.name}: {ended['reason']}, {conforms}; {report}"]
+    lines = [f"{state.task.name}: {ended['reason']}, {conforms}"]
+    if found is not None:
+        lines += [comparing.measured(found).replace("**", ""), *filter(None, [reporting.verdict(state)])]
+        lines += [f"{what}: {where}" for where, what in reporting.links(state).items()]
+    return [*lines, f"cost: {reporting.spending(state)}; jobs: {len(known)}", f"report: {report}"]

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from mlresearch.pipeline import derived
 from mlresearch.pipeline.job_plans import plan
 from mlresearch.pipeline.paying import Approval, Submitted, is_unchanged
-from mlresearch.pipeline.profiles import BUILT_IN, PROFILES, Profile
+from mlresearch.pipeline.profiles import BUILT_IN, DOCUMENTED, PROFILES, Profile
 from mlresearch.pipeline.task import State
 from mlresearch.surface import SURFACE
 
@@ -45,7 +45,7 @@ _CITATIONS: Sequence[_Spec] = (
     ("read its method", "papers.py", "read PAPER --section S", "read-PAPER-S.json"),
 )
 _EXAMPLES: Sequence[_Spec] = (
-    ("current documentation", "hf_docs.py", "search {method} trainer --library trl", "docs-search.json"),
+    ("documentation; `hf_docs.py list` names the libraries", "hf_docs.py", "search {documented}", "docs-search.json"),
     ("one page", "hf_docs.py", "fetch PAGE", "docs-PAGE.json"),
     ("working code", "code_search.py", "find QUERY --language python", "code-search.json"),
     ("one file", "code_search.py", "read OWNER/NAME PATH", "code-NAME.json"),
@@ -106,7 +106,7 @@ def _values(state: State) -> dict[str, str]:
     return {
         "model": str(found["model"] or "OWNER/NAME"),
         "dataset": str(found["dataset"] or "OWNER/NAME"),
-        "method": method if judged else "QUERY",
+        "documented": DOCUMENTED.get(method, "QUERY"),
         "judged": f" --method {method}" if judged else "",
         "backend": state.task.backend if made is None else str(state.task.backend),
     }
@@ -127,9 +127,8 @@ def templates(state: State) -> list[Line]:
     kind, folder = profile(state), f"work/{state.task.name}"
     if kind is None:
         return []
-    method = state.baseline["method"]
-    train = kind.train.get(method) or kind.train.get("")
-    found = [("train.py", train), ("evaluate.py", kind.evaluate)]
+    train, evaluate = kind.templates(state.baseline["method"])
+    found = [("train.py", train), ("evaluate.py", evaluate)]
     return [Line("start from the template", f"cp {TEMPLATES}{name} {folder}/{to}") for to, name in found if name]
 
 

@@ -1,26 +1,30 @@
 """Drafts program.md for a task: the limits that a person is asked to approve before anything may cost.
 
 Never writes over a program.md that is not the draft of a task of this folder: a campaign's contract, or a person's own,
-stays. A draft that a person edited stays too; what they wrote is what counts.
+stays. A draft that a person edited stays too; what they wrote is what counts. One that nobody touched and nobody
+approved is written anew when the task knows better what it needs.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from mlresearch import durations, money, program, seal, store
-from mlresearch.errors import UsageError
+from mlresearch.errors import ProgramError, UsageError
 from mlresearch.jobs.prices import FREE_BACKENDS
-from mlresearch.pipeline.job_plans import SMOKE_TIMEOUT_S
-from mlresearch.pipeline.profiles import HOUR, PROFILES
+from mlresearch.pipeline import needs
+from mlresearch.pipeline.job_plans import plan as job_of
+from mlresearch.pipeline.needs import Need
+from mlresearch.pipeline.profiles import PROFILES
 from mlresearch.pipeline.task import State, Task
-from mlresearch.pipeline.taxonomy import RUNGS
 
 LONGEST_TEXT = 2000
-# one accelerator each, and plain machines: what a task of a few dollars can use
+# one accelerator each, and plain machines, the weaker first: what a task of a few dollars can use
 HF_FLAVORS = (
     "cpu-basic", "cpu-upgrade", "t4-small", "t4-medium", "l4x1", "a10g-small", "a10g-large", "l40sx1", "a100-large",
     "h200",
@@ -28,11 +32,16 @@ HF_FLAVORS = (
 LOCAL_FLAVORS = ("cpu", "gpu")
 _MARK = "Drafted by pipeline.py for the task "
 _MARKED = re.compile(rf"^{_MARK}`([a-z0-9-]+)`", re.MULTILINE)
-_BESIDE_TRIES = 10  # smoke runs, evaluations, and two jobs to spare
+_UNCHECKED = "0" * 12
+_CHECKED = re.compile(rf"^{_MARK}`[a-z0-9-]+` \(draft ([0-9a-f]{{12}})\)", re.MULTILINE)
+_GUESSED = "The time limits are a guess by the kind of task."
+_FOLLOWS = "Closer ones are drafted when the scripts are written, unless a person approves these."
+_PLANNED = """It holds each job that is still to come, as often as a failure lets it run again, at the limit that the
+scripts plan; one that ran out of time may be given twice as much."""
 
 _TEXT = """# Program
 
-{mark}`{name}`:
+{mark}`{name}` (draft {check}):
 
 > {text}
 
@@ -68,6 +77,7 @@ A task has no series of experiments; these keys are required and not used.
 ## Budget envelope
 
 What may be spent and written, at most.
+{why}
 
 ```yaml
 ```
@@ -108,26 +118,49 @@ def ensure(state: State) -> bool:
         return False
     root, text = state.task.root, _standing(state.task.root)
     if text is not None and task_of(text) == state.task.name:
-        return False
-    if text is not None:
+        if seal.load(root) is not None or not is_untouched(text):
+            return False
+    elif text is not None:
         require_free(root, lambda name: name != state.task.name)
-    store.put_text(os.path.join(root, seal.PROGRAM), draft(state))
-    return True
+    wanted = draft(state)
+    if wanted != text:
+        store.put_text(os.path.join(root, seal.PROGRAM), wanted)
+    return wanted != text
+
+
+def is_untouched(text: str) -> bool:
+    """Whether a draft has the very bytes it was written with: it carries a hash of the rest of its text."""
+    found = _CHECKED.search(text)
+    return found is not None and found[1] == _check(text[: found.start(1)] + _UNCHECKED + text[found.end(1) :])
+
+
+def _check(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[: len(_UNCHECKED)]
 
 
 def draft(state: State) -> str:
     """program.md's text; what it says passes `program.py check`."""
+    try:
+        return _drafted(state)
+    except ProgramError:  # the scripts name a limit or hardware that no program can: the guess stands, and a gate tells
+        return _drafted(replace(state, results={"plan": state.results["plan"]}))
+
+
+def _drafted(state: State) -> str:
     told = " ".join(state.task.text.split()).replace("<!--", "<! --")[:LONGEST_TEXT]
-    text = program.written(_TEXT.format(mark=_MARK, name=state.task.name, text=told), blocks(state))
+    trains = PROFILES[state.results["plan"]["taskType"]].trains
+    why = _PLANNED if needs.is_planned(state) else f"{_GUESSED} {_FOLLOWS}" if trains else _GUESSED
+    words = {"mark": _MARK, "name": state.task.name, "check": _UNCHECKED, "text": told, "why": why}
+    text = program.written(_TEXT.format(**words), blocks(state))
     program.parse(text)
-    return text
+    return text.replace(_UNCHECKED, _check(text), 1)
 
 
 def blocks(state: State) -> dict[str, Any]:
     """The five blocks by heading."""
-    plan, task = state.results["plan"], state.task
+    plan = state.results["plan"]
     asked, metric = plan["baseline"], plan["successMetric"]
-    longest_s = longest(state)
+    found = needs.needs(state)
     return {
         "Goal": {
             "metric": metric["name"],
@@ -145,7 +178,7 @@ def blocks(state: State) -> dict[str, Any]:
             "sealed_data": [],
             "protected": {},
         },
-        "Run": _run(task, longest_s),
+        "Run": _run(state, found),
         "Keep or discard": {
             "baseline_seeds": 3,
             "screen": 0.5,
@@ -155,50 +188,55 @@ def blocks(state: State) -> dict[str, Any]:
             "max_experiments": 1,
             "prefer_simpler": False,
         },
-        "Budget envelope": _envelope(task, longest_s),
+        "Budget envelope": _envelope(state, found),
     }
 
 
-def longest(state: State) -> int:
-    """The longest a job may take, in seconds: eight times the profile's least, so that the dollars decide first."""
-    profile = PROFILES[state.results["plan"]["taskType"]]
-    return max(8 * profile.minimum_s, 2 * HOUR, SMOKE_TIMEOUT_S)
-
-
-def _run(task: Task, longest_s: int) -> dict[str, Any]:
+def _run(state: State, found: tuple[Need, ...]) -> dict[str, Any]:
+    task, job = state.task, job_of(state, "full_job")
+    guess = LOCAL_FLAVORS[0] if task.backend in FREE_BACKENDS else HF_FLAVORS[0]
     return {
-        "script": f"work/{task.name}/train.py",
+        "script": f"work/{task.name}/train.py" if job is None else job.script,
         "args": [],
         "seed_flag": "--seed",
         "dependencies": [],
         "backend": task.backend,
-        "flavor": LOCAL_FLAVORS[0] if task.backend in FREE_BACKENDS else HF_FLAVORS[0],
-        "timeout": durations.show(longest_s),
+        "flavor": guess if job is None else job.flavor,
+        "timeout": durations.show(needs.timeout_s(state, found)),
         "memory": None,
         "tracking": "local",
         "parameters": {},
     }
 
 
-def _envelope(task: Task, longest_s: int) -> dict[str, Any]:
+def _envelope(state: State, found: tuple[Need, ...]) -> dict[str, Any]:
+    task = state.task
     is_free = task.backend in FREE_BACKENDS
-    tries = max(task.max_job_retries, len(RUNGS))
-    jobs = 2 * tries + _BESIDE_TRIES
-    time_s = tries * longest_s + jobs * SMOKE_TIMEOUT_S
     return {
         "backends": ["local"] if is_free else ["local", task.backend],
         "max_usd": 0 if is_free else _usd(task.cost_cap_micro),
-        "max_jobs": jobs,
-        "max_walltime": durations.show(time_s),
-        "max_parallel": 2,
-        "allowed_flavors": [*LOCAL_FLAVORS] if is_free else [LOCAL_FLAVORS[0], *HF_FLAVORS],
-        "max_timeout": durations.show(longest_s),
+        "max_jobs": sum(need.runs for need in found),
+        "max_walltime": durations.show(needs.walltime_s(found)),
+        "max_parallel": 1,
+        "allowed_flavors": flavors(state, found),
+        "max_timeout": durations.show(needs.timeout_s(state, found)),
         "output_repos": repositories(task),
         "allow_deletes": False,
         "reserve_final": 0,
         "expires": "7d",
         "programs": [],
     }
+
+
+def flavors(state: State, found: tuple[Need, ...]) -> list[str]:
+    """The hardware that the scripts name, and what is stronger: the last answer to a lack of memory."""
+    is_free = state.task.backend in FREE_BACKENDS
+    if not needs.is_planned(state):
+        return [*LOCAL_FLAVORS] if is_free else [LOCAL_FLAVORS[0], *HF_FLAVORS]
+    named = list(dict.fromkeys(need.flavor for need in found if need.flavor is not None))
+    known = [HF_FLAVORS.index(name) for name in named if name in HF_FLAVORS]
+    stronger = HF_FLAVORS[max(known) + 1 :] if known and not is_free else ()
+    return list(dict.fromkeys([LOCAL_FLAVORS[0], *named, *stronger]))
 
 
 def _usd(micro: int) -> str:

@@ -6,6 +6,7 @@ compares it with the ledger afterwards. It submits nothing.
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,6 +21,9 @@ LONGEST_S = 10**9
 # names in a diagnosis's configChanges that stand for the job itself, not for an argument of its script
 WITH_JOB = ("cpu_smoke", "gpu_preflight", "full_job", "evaluate")
 JOB_SETTINGS = ("timeoutHours", "flavor")
+# jobs that only try the script: what they save must not be what a later job resumes from, or what is evaluated
+TRIALS = ("cpu_smoke", "gpu_preflight")
+REPO = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 
 
 @dataclass(frozen=True)
@@ -75,7 +79,7 @@ def planned(task: Task, made: Output, changed: Mapping[str, Any], step: str) -> 
     train, evaluation = str(made["trainScript"]), str(made["evalScript"])
     if step == "cpu_smoke":
         stand_in = {} if task.smoke_model is None else {"model": task.smoke_model}
-        small = tuple(amended(made["args"], {**changed, **stand_in}))
+        small = _aside(task, made, amended(made["args"], {**changed, **stand_in}))
         return JobPlan(task.root, "local", train, small, "cpu", SMOKE_TIMEOUT_S, True, ())
     if step == "evaluate":
         script, args, flavor, limit_s = evaluation, made["evalArgs"], made["evalFlavor"], _s(made["evalMinutes"], 60)
@@ -85,8 +89,29 @@ def planned(task: Task, made: Output, changed: Mapping[str, Any], step: str) -> 
     else:
         script, args, flavor, limit_s = train, made["args"], made["flavor"], _s(made["timeoutHours"], 3600)
     limit_s = _s(changed["timeoutHours"], 3600) if _is_time(changed.get("timeoutHours")) else limit_s
-    words, flavor = tuple(amended(args, changed)), str(changed.get("flavor", flavor))
+    flavor, full = str(changed.get("flavor", flavor)), amended(args, changed)
+    words = _aside(task, made, full) if step in TRIALS else tuple(full)
     return JobPlan(task.root, task.backend, script, words, flavor, limit_s, False, secrets)
+
+
+def is_folder(destination: str) -> bool:
+    """Whether a result goes to a folder of this machine; else to a repository."""
+    return destination.startswith("work/") or not REPO.fullmatch(destination)
+
+
+def trial_place(task: Task, destination: str) -> str:
+    """Where a trial saves in the result's place: its own folder, or a repository that the drafted limits cover."""
+    owner = task.hub_org or destination.partition("/")[0]
+    return "{out}" if is_folder(destination) else f"{owner}/{task.name}-preflight"
+
+
+def _aside(task: Task, made: Output, words: Sequence[str]) -> tuple[str, ...]:
+    """The arguments of a trial: whatever names the result's place names the trial's own."""
+    destination = str(made["persistenceDest"]).rstrip("/")
+    here = rf"(?:\{{root\}}/|{re.escape(task.root)}/|\./)?"
+    named = re.compile(rf"(^|=){here}{re.escape(destination)}(?=/|$)")
+    place = trial_place(task, destination)
+    return tuple(named.sub(lambda found: found[1] + place, word) for word in words)
 
 
 def _s(number: float, unit: int) -> int:

@@ -32,6 +32,11 @@ def tasks(root: str) -> list[str]:
     return sorted((name for name, began in found.items() if began is not None), key=lambda name: (found[name], name))
 
 
+def root_above(here: str) -> str | None:
+    """The nearest folder from `here` upwards that holds a task; None when there is none."""
+    return next((place for place in (here, *map(str, Path(here).parents)) if tasks(place)), None)
+
+
 def _began(path: Path) -> float | None:
     with path.open("rb") as file:
         line = file.readline()

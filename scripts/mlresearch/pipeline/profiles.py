@@ -33,6 +33,10 @@ class Profile:
     evaluates_only: bool = False
     builds_data_only: bool = False
 
+    def templates(self, method: str) -> tuple[str | None, str | None]:
+        """What to adapt for training or building, and for the evaluation."""
+        return self.train.get(method) or self.train.get(""), self.evaluate
+
     @property
     def trains(self) -> bool:
         return not (self.evaluates_only or self.builds_data_only)
@@ -111,6 +115,19 @@ PROFILES: Mapping[str, Profile] = {
             metric="metric",
         ),
     )
+}
+
+# by method, the words of `hf_docs.py search` that find what trains it. Not every library's documentation is one that
+# --library can name: where that is not certain, the words name the library.
+DOCUMENTED: Mapping[str, str] = {
+    **{name: f"{name} trainer --library trl" for name in ("sft", "dpo", "grpo", "kto", "reward")},
+    "pretraining": "sft trainer --library trl",
+    "classification": "text classification trainer --library transformers",
+    "vision": "image classification trainer --library transformers",
+    "embedding": "sentence-transformers trainer",
+    "eval": "QUERY --library transformers",
+    "data": "QUERY --library datasets",
+    "other": "QUERY",
 }
 
 # how a template of the plugin is cited

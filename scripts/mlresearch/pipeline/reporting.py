@@ -10,8 +10,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from mlresearch import durations, ledger, money
-from mlresearch.pipeline import journal
+from mlresearch.jobs.prices import FREE_BACKENDS
+from mlresearch.pipeline import comparing, journal, steps
+from mlresearch.pipeline.job_plans import plan
+from mlresearch.pipeline.profiles import PROFILES
 from mlresearch.pipeline.task import Output, State
+
+_UNAPPROVED = "nothing is approved"  # how a gate's note begins that is about limits, not about a source
 
 
 @dataclass(frozen=True)
@@ -48,6 +53,40 @@ def jobs(state: State) -> list[Job]:
     return list(found.values())
 
 
+def approved_micro(state: State) -> int | None:
+    """The dollars that a person approved for this task, in micro-dollars: the last time; None when nobody did."""
+    began = state.started_at - 1
+    rows = [row for row in ledger.rows(state.task.root) if row["event"] == "approved" and row["ts"] >= began]
+    return int(rows[-1]["limits"]["max_usd_micro"]) if rows else None
+
+
+def spending(state: State) -> str:
+    """What was spent and what had been approved, in one line; what the user gave as a cap is neither."""
+    spent, approved = sum(job.billed_micro for job in jobs(state)), approved_micro(state)
+    told = "no limit was approved" if approved is None else f"approved: at most {money.show(approved)}"
+    free = f" (jobs on backend {state.task.backend} are free)" if state.task.backend in FREE_BACKENDS else ""
+    return f"spent {money.show(spent)}; {told}{free}"
+
+
+def verdict(state: State) -> str:
+    """What may be said of the result beside its baseline; empty where there is none, or nothing was trained."""
+    found, asked = state.results.get("evaluate"), state.results.get("plan")
+    if found is None or asked is None or (found["baselineValue"] is None and not _trains(state)):
+        return ""
+    return comparing.verdict(found, asked["successMetric"]["direction"])
+
+
+def _trains(state: State) -> bool:
+    return PROFILES[state.results["plan"]["taskType"]].trains
+
+
+def links(state: State) -> dict[str, str]:
+    """Where the result is and can be seen: what it is, by place."""
+    found = state.results.get("evaluate") or {}
+    names = {"modelUrl": "model", "modelPath": "model", "evalUrl": "evaluation", "dashboardUrl": "dashboard"}
+    return {str(found[key]): name for key, name in names.items() if found.get(key)}
+
+
 def _steps_of_jobs(state: State) -> dict[str, str]:
     known = {str(failed.job): f"{step} (failed)" for step, past in state.failures.items() for failed in past}
     for step, output in state.results.items():
@@ -59,8 +98,9 @@ def _steps_of_jobs(state: State) -> dict[str, str]:
 
 def report(state: State, ended: Output) -> str:
     """The whole report; `ended` says how the task ended, as the journal's last row will have it."""
-    parts = [*_head(state, ended), *_result(state), *_asked(state), *_recipe(state), *_data(state)]
-    return "\n".join([*parts, *_jobs(state), *_failures(state), *_links(state)]) + "\n"
+    parts = [*_head(state, ended), *_result(state), *_asked(state), *_recipe(state), *_data(state), *_settings(state)]
+    parts += [*_jobs(state), *_failures(state), *_warnings(state), *_unseen(state), *_links(state)]
+    return "\n".join(parts) + "\n"
 
 
 def _head(state: State, ended: Output) -> Iterator[str]:
@@ -80,9 +120,10 @@ def _result(state: State) -> Iterator[str]:
     if found is None:
         return
     yield from ("", "## Result", "")
-    stderr = "standard error unknown" if found.get("stderr") is None else f"standard error {found['stderr']}"
-    before = "not measured" if found["baselineValue"] is None else found["baselineValue"]
-    yield f"{found['metric']}: **{found['value']}** (n = {found['n']}, {stderr}); before: {before}."
+    yield f"{comparing.measured(found)}."
+    told = verdict(state)
+    if told:
+        yield f"**{told}.**"
     place = found.get("modelUrl") or found.get("modelPath")
     yield f"The model: {place or 'see the jobs'}. Measured by {found['jobId']}."
 
@@ -93,7 +134,7 @@ def _asked(state: State) -> Iterator[str]:
         return
     yield from ("", "## What was asked", "")
     yield from (f"- {name}: {value}" for name, value in plan["baseline"].items() if value is not None)
-    yield f"- at most {money.show(state.task.cost_cap_micro)}, on backend {state.task.backend}"
+    yield f"- on backend {state.task.backend}; {spending(state)}"
     yield from (f"- assumed: {_line(each)}" for each in plan["assumptions"])
 
 
@@ -104,7 +145,10 @@ def _recipe(state: State) -> Iterator[str]:
     best, sources = found["recipe"][0], found["sources"]
     yield from ("", "## The recipe", "")
     link = sources[best["source"]]["url"] if best["source"] < len(sources) else ""
-    yield f"{_line(best['result'])} ({best['model']}, {best['dataset']}, {best['method']}): {link}"
+    if best["result"] is None:
+        yield f"No reported result was found that applies: {_line(best['fits'])}. The settings are from: {link}"
+    else:
+        yield f"{_line(best['result'])} ({best['model']}, {best['dataset']}, {best['method']}): {link}"
     yield _line(best["insight"])
     yield from (f"- {name}: {value}" for name, value in best["hyperparameters"].items())
 
@@ -121,6 +165,28 @@ def _data(state: State) -> Iterator[str]:
     yield from (f"- {_line(each)}" for each in found["notable"])
 
 
+def _settings(state: State) -> Iterator[str]:
+    """What the full job was called with, changes after failures included."""
+    job = plan(state, "full_job")
+    if job is None:
+        return
+    has_run = "full_job" in state.results or "full_job" in state.failures
+    yield from ("", f"## Settings of the full job{'' if has_run else ', which did not run'}", "")
+    yield f"`{job.script}` on {job.backend} {job.flavor}, at most {durations.show(job.timeout_s)}:"
+    yield ""
+    yield from (f"- `{' '.join(words)}`" for words in _by_option(job.args))
+
+
+def _by_option(args: Iterable[str]) -> list[list[str]]:
+    """Each option with its values."""
+    found: list[list[str]] = []
+    for word in args:
+        if word.startswith("--") or not found:
+            found.append([])
+        found[-1].append(_line(word))
+    return found
+
+
 def _jobs(state: State) -> Iterator[str]:
     known = jobs(state)
     yield from ("", "## Jobs", "")
@@ -132,9 +198,8 @@ def _jobs(state: State) -> Iterator[str]:
     for job in known:
         cells = (job.name, job.step, f"{job.backend} {job.flavor}", job.stage or "open", durations.show(job.billed_s))
         yield f"| {' | '.join(cells)} | {money.show(job.billed_micro)} |"
-    total = sum(job.billed_micro for job in known)
     yield ""
-    yield f"Together {money.show(total)} of {money.show(state.task.cost_cap_micro)}."
+    yield f"Together: {spending(state)}."
 
 
 def _failures(state: State) -> Iterator[str]:
@@ -147,12 +212,46 @@ def _failures(state: State) -> Iterator[str]:
         yield f"- {step} ({failed.job or 'no job'}), {told['category']}: {why}"
 
 
+def _warnings(state: State) -> Iterator[str]:
+    """What critics found, did not block for, and nobody is known to have mended."""
+    found = [
+        (step, issue)
+        for step, output in state.results.items()
+        if steps.BY_NAME[step].schema == "critic"
+        for issue in output["issues"]
+        if issue["severity"] == "warn"
+    ]
+    if found:
+        yield from ("", "## Warnings that were left standing", "")
+    yield from (f"- {step}: {_line(issue['claim'])} ({_line(issue['evidence'])})" for step, issue in found)
+
+
+def _unseen(state: State) -> Iterator[str]:
+    """What a step could not see, as its answer or its gate said."""
+    found = [(step, each) for step, output in state.results.items() for each in output.get("notSeen", ())]
+    if state.results.get("research.recipe", {}).get("citationGraphFidelity") == "reduced":
+        found.append(("research.recipe", "citing papers could not be followed in full"))
+    found += [(step, note) for step, notes in _notes(state).items() for note in notes]
+    if found:
+        yield from ("", "## What could not be seen or looked up", "")
+    yield from dict.fromkeys(f"- {step}: {_line(told)}" for step, told in found)
+
+
+def _notes(state: State) -> dict[str, list[str]]:
+    """What gates noted of the answers that stand, by step."""
+    kept = dict[str, list[str]]()
+    for row in journal.rows(state.task.root, state.task.name):
+        if row["event"] == "accepted" and row["step"] in state.results:
+            kept[row["step"]] = [note for note in row["notes"] if not note.startswith(_UNAPPROVED)]
+    return kept
+
+
 def _links(state: State) -> Iterator[str]:
     found = dict[str, str]()
     for output in state.results.values():
         found |= {str(one["where"]): str(one["what"]) for one in _objects(output.get("artifacts"))}
         found |= {str(one["url"]): str(one["title"]) for one in _objects(output.get("sources"))}
-        found |= {str(output[key]): key for key in ("dashboardUrl", "evalUrl", "modelUrl") if output.get(key)}
+    found |= links(state)
     if found:
         yield from ("", "## Links", "")
     yield from (f"- {_line(what)}: {where}" for where, what in found.items())

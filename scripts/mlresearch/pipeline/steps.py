@@ -78,7 +78,8 @@ STEPS: tuple[Step, ...] = (
     Step(
         "verify_research", 2, "Verify the research", "critic", "critic",
         "Check by tools that every cited paper, data set, model and page exists and says what is claimed, and that "
-        "imports and arguments are current. What can not be confirmed is an error.",
+        "imports and arguments are current. What a look-up says does not exist, or does not say what is quoted, is an "
+        "error; what could not be looked up is a warn, with what would settle it.",
         ("plan", *_FINDERS, "research.recipe"), ("R11", "R14"),
         blocks="research.recipe", blocked="research_unverified",
     ),
@@ -116,8 +117,9 @@ STEPS: tuple[Step, ...] = (
     ),
     Step(
         "code_review", 6, "Review the code", "critic", "critic",
-        "Read both scripts against the recipe and current documentation: invented imports or arguments, local paths, "
-        "missing monitoring, placeholder destinations, short limits, no answer to out of memory, source builds.",
+        "Read both scripts against the recipe and current documentation: invented imports or arguments, absolute "
+        "paths of this machine ({root}/… is right in a local task), missing monitoring, placeholder destinations, "
+        "short limits, no answer to out of memory, source builds.",
         ("plan", "research.recipe", "data_audit", "implement"), ("R4", "R5", "R11", "R12", "R13"),
         blocks="implement", blocked="code_review_blocked",
     ),
@@ -146,7 +148,8 @@ STEPS: tuple[Step, ...] = (
     ),
     Step(
         "evaluate", 11, "Evaluate what was saved", "ml-worker", "evaluation",
-        "Load what was saved, measure it beside the model before training, with number of examples and standard error.",
+        "Load what was saved, measure it beside the baseline that answers the task (as a rule the model before "
+        "training), with number of examples and standard error.",
         ("plan", "implement", "full_job"), ("R1", "R2", "R14"), tries=3,
     ),
     Step(

@@ -1,7 +1,4 @@
-"""What the Hub says of a data set: whether it is there, who may read it, which files it has; and its files by range.
-
-Refuses to tell a missing data set from a hidden one where the Hub does not: without a token it answers both alike.
-"""
+"""A data set on the Hub: its record, its parquet files by config and split, and any file of it by range."""
 
 from __future__ import annotations
 
@@ -11,12 +8,12 @@ from collections import OrderedDict
 from typing import Any
 from urllib.parse import quote
 
-from mlresearch.errors import NotFound, Unavailable, UsageError, shown
-from mlresearch.sources import web
-from mlresearch.sources.hosts import HUB, key_of
+from mlresearch.errors import NotFound, Unavailable
+from mlresearch.sources import hub_record, web
+from mlresearch.sources.hosts import HUB
+from mlresearch.sources.hub_record import DATASET, MODEL
 from mlresearch.sources.reply import LATER, Reply, checked
 
-_ID = re.compile(r"[A-Za-z0-9][\w.-]*(?:/[A-Za-z0-9][\w.-]*)?")
 BLOCK = 1024 * 1024
 KEPT_BLOCKS = 16
 MOST_TOKENIZER = 64 * 1024 * 1024
@@ -24,43 +21,21 @@ MOST_TOKENIZER = 64 * 1024 * 1024
 
 def check_id(name: str) -> str:
     """The id, when it could be one; raises UsageError."""
-    if not _ID.fullmatch(name) or len(name) > 200 or ".." in name or "--" in name:
-        raise UsageError(f"{shown(name)} is neither a path nor a data set's id", "owner/name, or a path that exists")
-    return name
+    return hub_record.check_id(DATASET, name)
 
 
 def page(name: str) -> str:
-    return f"{HUB.base}/datasets/{name}"
+    return hub_record.page(DATASET, name)
 
 
 def about(name: str) -> dict[str, Any]:
     """The Hub's record: sha, gated, private, disabled, siblings. Raises NotFound, or Unavailable when it is closed."""
-    reply = web.ask(HUB, f"{HUB.base}/api/datasets/{quote(name)}")
-    if reply.status in (401, 404):
-        raise _absent(name)
-    if reply.status == 403:
-        raise closed(name)
-    found = checked(reply).json()
-    if not isinstance(found, dict) or "id" not in found:
-        raise Unavailable("the Hub's record of the data set has another form", next_step=LATER)
-    return found
-
-
-def _absent(name: str) -> NotFound:
-    hidden = "" if key_of(HUB) else ", or it is private: no token is set"
-    return NotFound(
-        f"there is no data set {name} on the Hub{hidden}",
-        next_step="check the id; do not take another data set in its place without asking",
-    )
+    return hub_record.record(DATASET, name)
 
 
 def closed(name: str) -> Unavailable:
     """The data set is gated, and this token has no access."""
-    token = "the token in use has no access" if key_of(HUB) else "no token is set"
-    return Unavailable(
-        f"{name} is gated: its files are closed to whoever has not been let in, and {token}",
-        next_step=f"a person asks for access at {page(name)}, then sets HF_TOKEN and calls again",
-    )
+    return hub_record.closed(DATASET, name)
 
 
 def parquet(name: str) -> dict[str, dict[str, list[str]]]:
@@ -80,7 +55,8 @@ def file_url(name: str, path: str, revision: str = "main") -> str:
 
 def tokenizer_json(model: str) -> bytes:
     """A model's tokenizer.json; raises NotFound when the model has none, Unavailable when it is gated."""
-    reply = web.ask(HUB, f"{HUB.base}/{quote(check_id(model))}/resolve/main/tokenizer.json", most_bytes=MOST_TOKENIZER)
+    url = f"{hub_record.page(MODEL, quote(hub_record.check_id(MODEL, model)))}/resolve/main/tokenizer.json"
+    reply = web.ask(HUB, url, most_bytes=MOST_TOKENIZER)
     if reply.status in (401, 404):
         raise NotFound(f"there is no tokenizer.json of {model} on the Hub", next_step="leave --tokenizer away")
     if reply.status == 403:

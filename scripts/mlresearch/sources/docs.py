@@ -119,7 +119,8 @@ def search(query: str, library: str | None, limit: int) -> Found:
             return Found(found.rows, [*warnings, *found.warnings], found.age)
     if len(faults) == len(ways):
         raise faults[0]
-    return Found([], warnings)
+    told = f"only {name} was searched; without --library all documentation is, and hf_docs.py list names the others"
+    return Found([], [*warnings, told] if name is not None else warnings)
 
 
 def _by_meaning(query: str, library: str | None, limit: int) -> Found:

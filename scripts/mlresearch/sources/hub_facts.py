@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 from mlresearch.errors import NotFound, Unavailable, UsageError
-from mlresearch.sources import dataset_hub, papers, web
+from mlresearch.sources import dataset_hub, hub_record, papers, web
 from mlresearch.sources.hosts import GITHUB, HUB
 from mlresearch.sources.model_hub import Model
 from mlresearch.sources.papers_record import identify
@@ -37,7 +37,7 @@ def model(name: str, revision: str | None = None) -> dict[str, Any] | None:
         "revision": found.about["revision"],
         "gated": bool(found.about["gated"]),
         "access": not found.about["gated"] or _may_read(found),
-        "licence": _one(found.about["license"]),
+        "licence": found.about["license"],
         "parameters": sum(counts.values()) or None,
     }
 
@@ -61,14 +61,11 @@ def dataset(name: str) -> dict[str, Any] | None:
         record = dataset_hub.about(dataset_hub.check_id(name))
     except (NotFound, UsageError):
         return None
-    card = record.get("cardData")
-    told = card.get("license") if isinstance(card, dict) else None
-    tags = [str(tag) for tag in record.get("tags") or () if str(tag).startswith("license:")]
     return {
         "revision": record.get("sha"),
         "gated": bool(record.get("gated")),
         "access": not record.get("gated") or _may_read_data(name),
-        "licence": _one(told) or (tags[0].removeprefix("license:") if tags else None),
+        "licence": hub_record.licence(record),
     }
 
 
@@ -80,13 +77,6 @@ def _may_read_data(name: str) -> bool:
             return False
         raise
     return True
-
-
-def _one(value: object) -> str | None:
-    """A licence as text; a page may name several."""
-    if isinstance(value, list):
-        return ", ".join(map(str, value)) or None
-    return None if value is None else str(value)
 
 
 def holds(name: str) -> bool:

@@ -33,6 +33,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MaxAbsScaler, StandardScaler
 
 REPORTS = 20  # points on the curve of one run
+LEAST = 50  # steps without a gain that make a plateau: fewer tell nothing
 DIVERGED_AT = 10.0  # a loss this many times the first one does not come back
 SMOKE = os.environ.get("SMOKE") == "1"
 
@@ -120,7 +121,7 @@ def alert_for(curve: list[Point], sign: int) -> tuple[str, str, str] | None:
     seen = f"val {now.val:.4f} at step {now.step}, best {best.val:.4f} at step {best.step}"
     if sign * (now.train - now.val) > 0.1 and sign * (best.val - now.val) > 0.01:
         return "WARN", "overfitting", f"train {now.train:.4f}, {seen}: raise --alpha or lower --hidden"
-    if len(curve) - curve.index(best) > REPORTS // 2:
+    if len(curve) - curve.index(best) > REPORTS // 2 and now.step - best.step >= LEAST:
         return "INFO", "plateau", f"{seen}: lower --steps, or change another lever"
     return None
 

@@ -58,6 +58,7 @@ COLUMNS = (("image", "label"),)
 # --- discipline: the same in every training template, byte for byte ---------------------------------------
 SMOKE = os.environ.get("SMOKE") == "1"
 REPORTS = 20  # points on the curve of one run
+LEAST = 50  # steps without a gain that make a plateau: fewer tell nothing
 EXIT = {"done": 0, "diverged": 3, "out_of_memory": 4, "stopped": 128 + signal.SIGTERM}
 
 stop_asked: list[int] = []  # filled by SIGTERM; looked at between steps, so that no step is saved half done
@@ -73,7 +74,7 @@ def options(about: str, learning_rate: float, steps: int, batch_size: int) -> ar
     parser.add_argument("--public", action="store_true", help="make the pushed model public")
     parser.add_argument("--seed", type=int, default=0, help="decides new weights, dropout and the order of rows")
     parser.add_argument("--steps", type=int, default=steps, help="optimisation steps: the budget of one run")
-    parser.add_argument("--resume", action="store_true", help="go on from the last whole checkpoint, if there is one")
+    parser.add_argument("--resume", action="store_true", help="go on from the last whole checkpoint of as many --steps")
     parser.add_argument("--learning-rate", type=float, default=learning_rate)
     parser.add_argument("--weight-decay", type=float, default=0.0)
     parser.add_argument("--warmup-steps", type=int, default=0)
@@ -238,7 +239,7 @@ def plateau(costs: list[tuple[int, float]]) -> tuple[str, str, str] | None:
     best = min(cost for _, cost in costs)
     first = min(step for step, cost in costs if cost <= best + 0.01 * abs(best))  # a gain under 1 % is none
     stale = [step for step, _ in costs if step > first]
-    if len(stale) < 5:
+    if len(stale) < 5 or stale[-1] - first < LEAST:
         return None
     text = f"validation {costs[-1][1]:.4g} at step {costs[-1][0]}, within 1 % of the best since step {first}"
     return "INFO", "plateau", f"{text}: lower --steps, or change another lever"
@@ -276,13 +277,20 @@ def peak_memory() -> int:
 
 
 def last_checkpoint(args: argparse.Namespace) -> str | None:
-    """The newest checkpoint that was written to its end: trainer_state.json is the last file of one."""
+    """The newest checkpoint of a run of as many steps, written to its end: trainer_state.json is the last file of one.
+
+    A run of other --steps, such as a preflight, has another schedule of the learning rate: it is no part of this one.
+    """
     if args.hub_model_id and not SMOKE and not args.output.exists():
         snapshot_download(args.hub_model_id, allow_patterns="last-checkpoint/*", local_dir=args.output)
     found: dict[int, str] = {}
     for state in args.output.glob("*checkpoint*/trainer_state.json"):
         with contextlib.suppress(ValueError, KeyError):
-            found[json.loads(state.read_text())["global_step"]] = str(state.parent)
+            told = json.loads(state.read_text())
+            if told["max_steps"] == args.steps:
+                found[told["global_step"]] = str(state.parent)
+            else:
+                print(f"{state.parent} is of a run of {told['max_steps']} steps: passed over", flush=True)
     return found[max(found)] if found else None
 
 

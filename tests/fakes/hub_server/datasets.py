@@ -20,7 +20,8 @@ class Dataset:
     """`configs` holds a table per config and split.
 
     `gated`: listed for all, closed to who is not in `readers`. `private`: unknown to them. `viewer`: ok, busy (not
-    ready yet), or off. `partial`: only the beginning was converted; the real number of rows is `full_rows`.
+    ready yet), or off. `partial`: only the beginning was converted; the real number of rows is `full_rows`. `more` is
+    what else the record holds, such as `tags` or `cardData`.
     """
 
     id: str
@@ -34,6 +35,7 @@ class Dataset:
     partial: bool = False
     full_rows: int = 0
     row_group_rows: int = 1000
+    more: Mapping[str, Any] = field(default_factory=dict)
 
     @cached_property
     def files(self) -> dict[str, bytes]:
@@ -67,7 +69,7 @@ class Dataset:
             "disabled": False,
             "lastModified": "2026-11-01T00:00:00.000Z",
             "siblings": siblings,
-        }
+        } | dict(self.more)
 
     def converted(self, base: str) -> dict[str, dict[str, list[str]]]:
         """GET /api/datasets/ID/parquet."""

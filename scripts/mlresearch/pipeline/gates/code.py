@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,13 +17,12 @@ from mlresearch.invariant import MINIMUM_S
 from mlresearch.jobs.submitting import paid
 from mlresearch.pipeline import script_scope
 from mlresearch.pipeline.gates.looking import Look
-from mlresearch.pipeline.job_plans import JobPlan, granted, planned
+from mlresearch.pipeline.job_plans import REPO, TRIALS, JobPlan, granted, is_folder, planned, trial_place
 from mlresearch.pipeline.profiles import PROFILES
 from mlresearch.pipeline.script_scope import Facts
 from mlresearch.pipeline.task import Output, State, Verdict, World
 from mlresearch.script_facts import Script, header
 
-_REPO = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 _PINNED = re.compile(r"[A-Za-z0-9][\w.-]*(?:\[[\w.,-]+\])?==[\w.+!]+(?:\s*;.*)?")
 _PREFLIGHT_MAY_DIFFER = ("steps",)
 PAID_STEPS = ("gpu_preflight", "full_job", "evaluate")
@@ -122,13 +121,25 @@ def _asked_for(look: Look, made: Output, train: bytes) -> None:
     look.expect(script_scope.knows_smoke(train), "smokeKnobs: the script never asks whether SMOKE is 1")
     told = f"persistenceDest: {made['trainScript']} with its args saves nothing to {made['persistenceDest']}"
     look.expect(_saves(train, made["args"], made["persistenceDest"]), told)
+    _apart(look, made, train)
 
 
-def _saves(content: bytes, args: list[str], destination: str) -> bool:
+def _apart(look: Look, made: Output, train: bytes) -> None:
+    """Neither trial saves where the result goes: nothing of it can be resumed from, or pass for the result."""
+    task, destination = look.state.task, str(made["persistenceDest"])
+    for step in TRIALS:
+        job = planned(task, made, granted(look.state, step), step)
+        allowed = f"an argument that names it, which the trial's command exchanges for {trial_place(task, destination)}"
+        told = f"{step}: it would save to {destination}, where only the full job may (allowed: {allowed})"
+        look.expect(not _saves(train, job.args, destination), told)
+
+
+def _saves(content: bytes, args: Sequence[str], destination: str) -> bool:
     """A folder is named; a repository is pushed to, by a call of its own or by the trainer that is given its name."""
     text = content.decode("utf-8", "replace")
-    if not _REPO.fullmatch(destination) or destination.startswith("work/"):
-        return destination in text or any(destination in arg for arg in args)
+    if is_folder(destination):
+        named = re.compile(rf"{re.escape(destination.rstrip('/'))}(?![\w.-])")
+        return any(named.search(place) for place in (text, *args))
     pushed = {
         push.repo for push in Script(content, arguments.by_name(args), {}).pushes() if push.what != "hub_model_id"
     }
@@ -198,11 +209,11 @@ def minimum_s(state: State) -> int:
 
 def destination_faults(state: State, destination: str, limits: Mapping[str, Any] | None) -> list[str]:
     """A real repository that may be written, or a folder of this task."""
-    if state.task.backend == "local" and not _REPO.fullmatch(destination):
+    if state.task.backend == "local" and not REPO.fullmatch(destination):
         inside = f"work/{state.task.name}/"
         is_here = destination.startswith(inside) and ".." not in Path(destination).parts
         return [] if is_here else [f"persistenceDest: {destination} (allowed: a folder under {inside})"]
-    if not _REPO.fullmatch(destination):
+    if not REPO.fullmatch(destination):
         return [f"persistenceDest: {destination} is no owner/name"]
     repos = None if limits is None else limits["output_repos"]
     if repos is None or any(repo_matches(pattern, destination) for pattern in repos):

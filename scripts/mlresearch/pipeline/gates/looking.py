@@ -17,7 +17,7 @@ from typing import Any
 from mlresearch import gates as files
 from mlresearch.errors import GateError, NotFound, SealError, Unavailable, UsageError, shown
 from mlresearch.jobs import readings
-from mlresearch.pipeline.profiles import TEMPLATES
+from mlresearch.pipeline.profiles import BUILT_IN, TEMPLATES
 from mlresearch.pipeline.task import Accept, Output, Refuse, State, Verdict, World
 from mlresearch.sources.papers_record import identify
 
@@ -98,12 +98,12 @@ class Look:
             return
         self.expect(exists, f"{place}: there is no {kind} {shown(name, 120)}")
 
-    def limits(self) -> Mapping[str, Any] | None:
-        """What the envelope leaves; None, and a note, before a person has approved one."""
+    def limits(self, is_due: bool = True) -> Mapping[str, Any] | None:
+        """What the envelope leaves; None before a person has approved one, and a note where one is due."""
         try:
             return self.world.left()
         except SealError as error:
-            self.notes.append(f"nothing is approved yet: {error.wrong}")
+            self.notes += [f"nothing is approved yet: {error.wrong}"] if is_due else []
             return None
 
 
@@ -130,14 +130,21 @@ def _strings(value: object) -> Iterator[str]:
 
 
 def _names_of(source: Output) -> list[str]:
-    """How evidence may spell a source: its id as given, its plain id, its address. A template is its own evidence."""
-    if source["kind"] == "code" and source["id"] in TEMPLATES:
+    """How evidence may spell a source: its id as given, its plain id, its address.
+
+    A template is its own evidence; the model that one builds has no page, and any look at it serves.
+    """
+    if (source["kind"] == "code" and source["id"] in TEMPLATES) or is_built_in(source["kind"], source["id"]):
         return []
     names = [str(source["id"]), str(source["url"])]
     if source["kind"] == "paper":
         with suppress(UsageError):
             names.append(identify(str(source["id"])).text.removeprefix("doi:"))
     return names
+
+
+def is_built_in(kind: str, name: str) -> bool:
+    return kind == "model" and name == BUILT_IN
 
 
 def last_object(log: Iterable[str]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from mlresearch.pipeline.profiles import PROFILES
 from mlresearch.pipeline.task import Halt, Output, State, Task, Verdict, World
 
 FEWEST_STEPS = 3
+LEAST_REASON = 40
 
 
 def plan(state: State, output: Output, world: World) -> Verdict:
@@ -125,11 +126,25 @@ def recipe(state: State, output: Output, world: World) -> Verdict:
         for number, entry in enumerate(output[name]):
             there = entry["source"] < len(output["sources"])
             look.expect(there, f"{name}.{number}.source: there is no source {entry['source']}")
+    _results(look, output["recipe"])
     followed = state.results.get("research.citations")
     is_full = followed is not None and followed["fidelity"] == "full" and followed["sources"]
     told = "citationGraphFidelity: full, and the finder of citations did not follow them in full"
     look.expect(output["citationGraphFidelity"] != "full" or is_full, told)
     return look.verdict()
+
+
+def _results(look: Look, entries: Sequence[Output]) -> None:
+    """A result stands with the model and data that reached it; where none was found, that is the whole answer."""
+    for number, entry in enumerate(entries):
+        place = f"recipe.{number}"
+        if entry["result"] is None:
+            look.expect(len(entries) == 1, f"{place}.result: null beside other recipes; null says that none was found")
+            told = f"{place}.fits: without a result it says in {LEAST_REASON} characters or more why none applies"
+            look.expect(len(entry["fits"].strip()) >= LEAST_REASON, told)
+        for key in ("model", "dataset"):
+            told = f"{place}.{key}: {'null' if entry[key] is None else 'given'}, and the result is not"
+            look.expect((entry[key] is None) == (entry["result"] is None), told)
 
 
 def cited(state: State) -> list[Output]:

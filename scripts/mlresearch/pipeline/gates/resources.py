@@ -8,7 +8,7 @@ from typing import Any
 
 from mlresearch.data_rules import METHODS
 from mlresearch.errors import NotFound, Unavailable
-from mlresearch.pipeline.gates.looking import Look
+from mlresearch.pipeline.gates.looking import Look, is_built_in
 from mlresearch.pipeline.task import Halt, Output, State, Verdict, World
 
 Found = Mapping[str, Any]
@@ -50,7 +50,7 @@ def _looked_up(look: Look, name: str, revision: str | None) -> tuple[Found | Non
 
 
 def _flavor(look: Look, output: Output) -> None:
-    limits = look.limits()
+    limits = look.limits(is_due=False)
     look.expect(output["flavor"], "flavor: null, and a model needs hardware")
     if limits is not None and output["flavor"]:
         allowed = ", ".join(limits["flavors"])
@@ -73,7 +73,7 @@ def _answer(look: Look, output: Output, named: str | None, found: Found | None, 
         return look.verdict()
     _facts(look, verified, found)
     _choice(look, output, named)
-    look.evidence("verified.evidence", verified["evidence"], verified["id"])
+    _evidence(look, "verified.evidence", output["kind"], verified)
     look.sources(output["sources"])
     return look.verdict()
 
@@ -107,11 +107,17 @@ def _facts(look: Look, verified: Mapping[str, Any], found: Found) -> None:
     look.expect(found.get("revision") is not None or verified["revision"] is None, "verified.revision: it has none")
 
 
+def _evidence(look: Look, place: str, kind: str, resource: Mapping[str, Any]) -> None:
+    """The inspection speaks of it; for the model that a template builds the listing of hardware serves."""
+    names = () if is_built_in(kind, resource["id"]) else (resource["id"],)
+    look.evidence(place, resource["evidence"], *names)
+
+
 def _choice(look: Look, output: Output, named: str | None) -> None:
     """Where nobody named one, the choice is among candidates that were inspected."""
     look.expect(not output["needsUserDecision"], "needsUserDecision: true, and the task leaves the choice to you")
     for number, candidate in enumerate(output["candidates"]):
-        look.evidence(f"candidates.{number}.evidence", candidate["evidence"], candidate["id"])
+        _evidence(look, f"candidates.{number}.evidence", output["kind"], candidate)
     if named is None:
         chosen = output["verified"]["id"] in [candidate["id"] for candidate in output["candidates"]]
         look.expect(chosen, f"candidates: {output['verified']['id']} is not among them")

@@ -141,6 +141,8 @@ def _numbers(look: Look, output: Output, end: Mapping[str, Any], metric: str) ->
     before = _before(look, output, told, metric)
     is_same = same(output["baselineValue"], before)
     look.expect(is_same, f"baselineValue: {output['baselineValue']}, and the log says {before}")
+    is_told = (output["baselineWhat"] is None) == (output["baselineValue"] is None)
+    look.expect(is_told, f"baselineWhat: {output['baselineWhat']}, and baselineValue is {output['baselineValue']}")
 
 
 def measured(end: Mapping[str, Any], metric: str) -> Mapping[str, Any] | None:
@@ -153,7 +155,7 @@ def measured(end: Mapping[str, Any], metric: str) -> Mapping[str, Any] | None:
 
 
 def _before(look: Look, output: Output, told: Mapping[str, Any], metric: str) -> object:
-    """The metric before training: of a job of its own where one is named, else of the same line."""
+    """The metric of the baseline: of a job of its own where one is named, else of the same line."""
     name = output["baselineJobId"]
     if name is None or name == output["jobId"]:
         baseline = told.get("baseline")

@@ -1,0 +1,152 @@
+"""What a task says at its end: what was approved and spent, what ran, what stayed open, whether anything was gained."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fakes.pipeline_play import Play
+from fakes.pipeline_world import DATASET
+from mlresearch import program, seal
+from mlresearch.campaign import approval
+from mlresearch.pipeline import closing, comparing, reporting, upkeep
+
+At = Callable[[str], Play]
+USUAL: dict[str, Any] = {"metric": "accuracy", "value": 0.9, "n": 200, "stderr": 0.02, "baselineValue": 0.8}
+ENDED = {"reason": "completed", "message": "done", "next": "read it", "missing": []}
+COMPARED: list[tuple[dict[str, Any], str, str]] = [
+    ({}, "maximize", "Better than the baseline by 0.1, 5 standard errors"),
+    ({}, "minimize", "Not better than the baseline: worse by 0.1"),
+    ({"value": 0.7}, "maximize", "Not better than the baseline: worse by 0.1"),
+    ({"value": 0.7}, "minimize", "Better than the baseline by 0.1, 5 standard errors"),
+    ({"value": 0.8}, "maximize", "Not better than the baseline: the same value"),
+    ({"value": 0.81}, "maximize", "No evidence of a gain: the difference of 0.01 is within one standard error (0.02)"),
+    ({"value": 0.83}, "maximize", "which is 1.5 standard errors; fewer than 2 may well be chance"),
+    ({"stderr": None}, "maximize", "without a standard error nobody can say that it is not chance"),
+    ({"stderr": 0}, "maximize", "Better than the baseline by 0.1"),
+    ({"baselineValue": None}, "maximize", "No baseline was measured"),
+    ({"value": None}, "maximize", ""),
+]
+
+
+@pytest.mark.parametrize(("changes", "direction", "told"), COMPARED)
+def test_a_result_is_called_better_only_in_its_direction_and_beyond_its_error(
+    changes: Mapping[str, Any], direction: str, told: str
+) -> None:
+    said = comparing.verdict({**USUAL, **changes}, direction)
+    assert told in said
+    assert bool(told) == bool(said)
+
+
+def test_a_line_of_the_result_names_what_the_baseline_is() -> None:
+    assert comparing.measured(USUAL) == "accuracy: **0.9** (n = 200, standard error 0.02); baseline: 0.8"
+    named = comparing.measured({**USUAL, "baselineWhat": "the largest class", "stderr": None})
+    assert named.endswith("(n = 200, standard error unknown); baseline (the largest class): 0.8")
+    assert comparing.measured({**USUAL, "baselineValue": None}).endswith("baseline: not measured")
+
+
+def ended(play: Play) -> str:
+    """The report of a task that was played to its end."""
+    closing.finalize(str(play.root), play.task, play.world)
+    return (play.root / reporting.path(play.task)).read_text()
+
+
+def section(report: str, heading: str) -> str:
+    _, found, rest = report.partition(f"\n## {heading}\n")
+    assert found, report
+    return rest.partition("\n## ")[0]
+
+
+def test_the_settings_of_the_full_job_stand_in_the_report(at: At) -> None:
+    play = at("final_verification")
+    play.advance()
+    told = section(ended(play), "Settings of the full job")
+    assert "train.py` on hf l4x1, at most 1h30m" in told
+    for option in (f"- `--data {DATASET}`", "- `--max-length 1024`", "- `--steps 500`"):
+        assert option in told
+
+
+def test_settings_of_a_job_that_never_ran_are_told_as_such(at: At) -> None:
+    play = at("gpu_preflight")
+    closing.finalize(str(play.root), play.task, play.world, stop="approval_denied")
+    report = (play.root / reporting.path(play.task)).read_text()
+    assert "- `--steps 500`" in section(report, "Settings of the full job, which did not run")
+
+
+def test_a_recipe_without_a_reported_result_is_told_as_one(at: At) -> None:
+    play = at("final_verification")
+    (best,) = play.answer("research.recipe")["recipe"]
+    none = {**best, "result": None, "model": None, "dataset": None, "fits": "nobody reports on such data"}
+    found = {**play.state.results, "research.recipe": {**play.answer("research.recipe"), "recipe": [none]}}
+    state = replace(play.state, results=found)
+    report = reporting.report(state, {**ENDED, "conforms": True})
+    told = section(report, "The recipe")
+    assert "No reported result was found that applies: nobody reports on such data." in told
+    assert "None" not in told
+
+
+def test_warnings_of_critics_that_nobody_mended_are_told(at: At) -> None:
+    play = at("code_review")
+    issue = {"severity": "warn", "claim": "no warm-up", "evidence": "train.py line 3", "url": None}
+    play.complete("code_review", {**play.answer("code_review"), "issues": [issue]})
+    play.advance()
+    told = section(ended(play), "Warnings that were left standing")
+    assert "- code_review: no warm-up (train.py line 3)" in told
+
+
+def test_a_report_without_warnings_has_no_heading_for_them(at: At) -> None:
+    play = at("final_verification")
+    play.advance()
+    report = ended(play)
+    assert "## Warnings" not in report
+    assert "## What could not be seen" not in report
+
+
+def test_sources_that_could_not_be_reached_are_told_whoever_noticed(at: At) -> None:
+    play = at("research.landmark")
+    play.complete("research.landmark", {**play.answer("research.landmark"), "notSeen": ["Semantic Scholar was down"]})
+    play.world.silent.add("docs")
+    play.world.limits = None
+    play.complete("research.citations", play.answer("research.citations"))
+    play.world.silent.clear()
+    play.advance("implement")
+    play.complete("implement", play.answer("implement"))
+    play.advance()
+    told = section(ended(play), "What could not be seen or looked up")
+    assert "- research.landmark: Semantic Scholar was down" in told
+    assert "- research.citations: sources.1: https://huggingface.co/docs/trl/sft_trainer could not be looked up" in told
+    assert "approved" not in told
+
+
+def test_what_was_approved_and_spent_is_told_and_not_the_cap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "store"))
+    play = Play(tmp_path / "project")
+    play.advance("gpu_preflight")
+    root = str(play.root)
+    assert reporting.spending(play.state) == "spent $0.00; no limit was approved"
+    upkeep.tend(root, play.task)
+    path = play.root / seal.PROGRAM
+    path.write_text(path.read_text().replace("max_usd: '10'", "max_usd: 4"))
+    approval.approve(root, program.load(root).digest)
+    assert reporting.spending(play.state) == "spent $0.00; approved: at most $4.00"
+    play.advance()
+    report = ended(play)
+    assert "- on backend hf; spent $0.00; approved: at most $4.00" in report
+    assert "$10" not in report
+
+
+def test_the_last_lines_hold_all_that_a_person_asks_for(at: At) -> None:
+    play = at("final_verification")
+    play.advance()
+    closing.finalize(str(play.root), play.task, play.world)
+    first, number, gained, model, cost, report = closing.last_lines(play.state)
+    assert first == f"{play.task}: completed, conforms"
+    assert number == "eval_loss: 1.9 (n = 200, standard error 0.01); baseline (the model before training): 2.4"
+    assert gained == "Better than the baseline by 0.5, 50 standard errors"
+    assert model == f"model: https://huggingface.co/{play.honest.output}"
+    assert cost == "cost: spent $0.00; no limit was approved; jobs: 0"
+    assert report == f"report: runs/{play.task}/report.md"
