@@ -119,6 +119,7 @@ def test_the_environment_is_clean_and_a_secret_comes_only_by_name(
         "ML_RESEARCH_OUT": str(local.out("", "plain")).rstrip("/"),
     }
     assert given.items() <= plain.items()
+    assert plain["HF_TOKEN_PATH"] == trusted["HF_TOKEN_PATH"] == os.devnull
     assert trusted["NAMED"] == "value-of-NAMED"
     assert "HF_HUB_OFFLINE" not in trusted
     stored = [path for path in Path(local.folder("trusted").path).rglob("*.json")]

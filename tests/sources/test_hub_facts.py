@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from fakes.papers_server import PapersServer
 from fakes.papers_server.corpus import BY_ARXIV
 from mlresearch.errors import Unavailable
 from mlresearch.sources import hub_facts
@@ -24,13 +25,19 @@ def test_what_names_no_paper_is_none(name: str) -> None:
     assert not hub_facts.exists("paper", name)
 
 
+@pytest.mark.parametrize("name", ["trl/sft_trainer", "docs/trl/sft_trainer#expected-data"])
+def test_a_page_of_the_documentation_is_asked_for_by_its_name(name: str, server: PapersServer) -> None:
+    before = len(server.asked("hf"))
+    assert not hub_facts.exists("docs", name)  # this server has papers alone
+    assert [each.path for each in server.asked("hf")[before:]] == ["/hf/docs/trl/sft_trainer"]
+
+
 @pytest.mark.parametrize(
     ("kind", "name"),
     [
         ("web", "https://example.org/page"),
         ("web", "https://127.0.0.1/page"),
         ("web", "https://huggingface.co/jobs/me/1"),
-        ("docs", "trl/sft_trainer"),
         ("code", "just a name"),
     ],
 )

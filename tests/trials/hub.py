@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -31,7 +32,8 @@ class TrialHub(WholeHub):
         self._held = (self._hold_model(made), self._hold_dataset(made))
         # a job brings its own libraries, from the same places as this machine
         del self.jobs.variables["PYTHONPATH"]
-        self.jobs.variables |= {"UV_OFFLINE": "0", "HF_HUB_DISABLE_XET": "1"}
+        trusted = {name: value for name, value in os.environ.items() if name.startswith(("SSL_CERT_", "UV_"))}
+        self.jobs.variables |= {**trusted, "UV_OFFLINE": "0", "HF_HUB_DISABLE_XET": "1"}
 
     @property
     def environment(self) -> dict[str, str]:

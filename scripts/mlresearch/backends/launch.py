@@ -18,7 +18,10 @@ import tomllib
 from mlresearch.backends import JobSpec
 from mlresearch.errors import BackendError, UsageError
 
-INHERITED = ("PATH", "HOME", "LANG", "TMPDIR", "TZ", "USER", "SHELL", "PIP_FIND_LINKS", "REQUESTS_CA_BUNDLE")
+HUB = ("HF_ENDPOINT", "HF_HOME", "HF_HUB_CACHE", "HF_DATASETS_CACHE")  # where it is, and its caches
+INHERITED = ("PATH", "HOME", "LANG", "TMPDIR", "TZ", "USER", "SHELL", "PIP_FIND_LINKS", "REQUESTS_CA_BUNDLE", *HUB)
+# a job that was given no token shall not find the one of a login either: it can read what is public, and write nothing
+WITHOUT_TOKEN = {"HF_TOKEN_PATH": os.devnull, "HF_HUB_DISABLE_IMPLICIT_TOKEN": "1"}
 INHERITED_PREFIXES = ("LC_", "UV_", "SSL_CERT_", "XDG_")
 # uv counts its own nesting in one, and publishes packages with the others: none is a job's business
 NOT_INHERITED = ("UV_RUN_RECURSION_DEPTH", "UV_PUBLISH_")
@@ -96,7 +99,10 @@ def _declares_needs(source: bytes) -> bool:
 
 
 def environment(spec: JobSpec, root: str, folder: str) -> dict[str, str]:
-    """A clean environment: what is inherited by name, what we set, then the spec's own, then its secrets."""
+    """A clean environment: what is inherited by name, what we set, then the spec's own, then its secrets.
+
+    Without a secret a job does not reach the Hub, unless its spec sets HF_HUB_OFFLINE=0 to read there.
+    """
     inherited = {name: value for name, value in os.environ.items() if _is_inherited(name)}
     inherited["PATH"] = _path_outside_venv(inherited.get("PATH", os.defpath))
     ours = {
@@ -114,7 +120,8 @@ def environment(spec: JobSpec, root: str, folder: str) -> dict[str, str]:
         ours["CUDA_VISIBLE_DEVICES"] = os.environ["CUDA_VISIBLE_DEVICES"]
     if not spec.secrets:
         ours["HF_HUB_OFFLINE"] = "1"
-    return inherited | ours | dict(spec.env) | {name: os.environ[name] for name in spec.secrets}
+    closed = {} if "HF_TOKEN" in spec.secrets else WITHOUT_TOKEN
+    return inherited | ours | dict(spec.env) | closed | {name: os.environ[name] for name in spec.secrets}
 
 
 def _is_inherited(name: str) -> bool:

@@ -75,9 +75,12 @@ def recommend(values: Values) -> Answer:
 
 
 def linked(values: Values) -> Answer:
-    found, age = papers.linked(_paper(values), number(values, "limit", LIMIT))
+    paper = _paper(values)
+    found, age = papers.linked(paper, number(values, "limit", LIMIT))
     told = [f"{kind}: {each.get('id') or each.get('slug')}" for kind, rows in found.items() for each in rows]
-    return Answer({**found, "cached": age}, "\n".join(told) or "nothing on the Hub names this paper")
+    return Answer(
+        {"paper": paper.text, **found, "cached": age}, "\n".join(told) or "nothing on the Hub names this paper"
+    )
 
 
 def trending(values: Values) -> Answer:

@@ -219,5 +219,5 @@ def _answer(found: Brief) -> Iterator[str]:
     if found.approval is None:
         when = "when it failed" if found.attempts is not None else "when it can not be done as asked (unrecoverable)"
         yield f"{when}: {found.fail}"
-    if found.approval is None:
+    if found.approval is None and not found._has_failed:
         yield f"when it is done: {found.complete}"

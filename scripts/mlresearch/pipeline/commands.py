@@ -56,7 +56,7 @@ _DATASETS: Sequence[_Spec] = (
     ("a candidate", "inspect_dataset.py", "show --dataset OWNER/NAME{judged}", "dataset-NAME.json"),
 )
 _MODEL: Sequence[_Spec] = (
-    ("the model", "inspect_model.py", "show --model {model}", "model.json"),
+    ("the model", "inspect_model.py", "show --model {model}{sized}", "model.json"),
     ("hardware and prices", "jobs.py", "hardware --backend {backend}", "hardware.json"),
 )
 _DATA: Sequence[_Spec] = (("the data set", "inspect_dataset.py", "show --dataset {dataset}{judged}", "dataset.json"),)
@@ -107,9 +107,17 @@ def _values(state: State) -> dict[str, str]:
         "model": str(found["model"] or "OWNER/NAME"),
         "dataset": str(found["dataset"] or "OWNER/NAME"),
         "documented": DOCUMENTED.get(method, "QUERY"),
+        "sized": f" --method {_weights(asked)}" if method else "",
         "judged": f" --method {method}" if judged else "",
         "backend": state.task.backend if made is None else str(state.task.backend),
     }
+
+
+def _weights(asked: Mapping[str, str | None]) -> str:
+    """Which memory counts: what is trained of the model, as inspect_model.py names it."""
+    if asked["method"] in ("eval", "data"):
+        return "inference"
+    return asked.get("adapter") or ("lora" if asked["method"] in PROFILES["llm"].methods else "full")
 
 
 def _verified(state: State, kind: str) -> str | None:

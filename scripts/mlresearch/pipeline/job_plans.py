@@ -10,6 +10,7 @@ import re
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from mlresearch import durations
@@ -38,6 +39,7 @@ class JobPlan:
     timeout_s: int
     is_smoke: bool
     secrets: tuple[str, ...]
+    reads_hub: bool = False
 
     @property
     def command(self) -> str:
@@ -46,15 +48,21 @@ class JobPlan:
         words += ["--timeout", durations.show(self.timeout_s).replace(" ", "")]
         words += [f"--arg={arg}" for arg in self.args]
         words += [word for name in self.secrets for word in ("--secret", name)]
-        words += ["--env", "SMOKE=1"] if self.is_smoke else []
+        words += [word for name, value in self.env.items() for word in ("--env", f"{name}={value}")]
         return f"uv run -q ${{CLAUDE_PLUGIN_ROOT}}/scripts/jobs.py {shlex.join(words)}"
 
     def order(self) -> Order:
         """The same job as the submit command makes it of that line."""
         return Order(
             self.backend, self.script, self.flavor, self.timeout_s, self.placed,
-            env={"SMOKE": "1"} if self.is_smoke else {}, secrets=self.secrets,
+            env=self.env, secrets=self.secrets,
         )  # fmt: skip
+
+    @property
+    def env(self) -> dict[str, str]:
+        """A local job is offline unless it says otherwise; it has no token, so that it can read there and no more."""
+        smoke = {"SMOKE": "1"} if self.is_smoke else {}
+        return smoke | ({"HF_HUB_OFFLINE": "0"} if self.reads_hub and self.backend == "local" else {})
 
     @property
     def placed(self) -> tuple[str, ...]:
@@ -70,17 +78,18 @@ class JobPlan:
 def plan(state: State, step: str) -> JobPlan | None:
     """The job of a step; None for a step that has none or whose scripts are not written yet."""
     made = state.results.get("implement")
-    return None if made is None or step not in WITH_JOB else planned(state.task, made, granted(state, step), step)
+    return None if made is None or step not in WITH_JOB else planned(state, made, step)
 
 
-def planned(task: Task, made: Output, changed: Mapping[str, Any], step: str) -> JobPlan:
+def planned(state: State, made: Output, step: str) -> JobPlan:
     """The job of a step for an implementation, with the settings that were granted since."""
+    task, changed, reads = state.task, granted(state, step), _reads_hub(state)
     secrets = ("HF_TOKEN",) if task.backend != "local" else ()
     train, evaluation = str(made["trainScript"]), str(made["evalScript"])
     if step == "cpu_smoke":
         stand_in = {} if task.smoke_model is None else {"model": task.smoke_model}
         small = _aside(task, made, amended(made["args"], {**changed, **stand_in}))
-        return JobPlan(task.root, "local", train, small, "cpu", SMOKE_TIMEOUT_S, True, ())
+        return JobPlan(task.root, "local", train, small, "cpu", SMOKE_TIMEOUT_S, True, (), reads)
     if step == "evaluate":
         script, args, flavor, limit_s = evaluation, made["evalArgs"], made["evalFlavor"], _s(made["evalMinutes"], 60)
     elif step == "gpu_preflight":
@@ -91,7 +100,18 @@ def planned(task: Task, made: Output, changed: Mapping[str, Any], step: str) -> 
     limit_s = _s(changed["timeoutHours"], 3600) if _is_time(changed.get("timeoutHours")) else limit_s
     flavor, full = str(changed.get("flavor", flavor)), amended(args, changed)
     words = _aside(task, made, full) if step in TRIALS else tuple(full)
-    return JobPlan(task.root, task.backend, script, words, flavor, limit_s, False, secrets)
+    return JobPlan(task.root, task.backend, script, words, flavor, limit_s, False, secrets, reads)
+
+
+def _reads_hub(state: State) -> bool:
+    """Whether the task's model or data has a name on the Hub, and is no file here."""
+    found = dict(state.baseline)
+    for kind in ("model", "dataset"):
+        chosen = state.results.get(f"resources.{kind}")
+        name = str(chosen["verified"]["id"] if chosen is not None else found[kind] or "")
+        if REPO.fullmatch(name) and not Path(state.task.root, name).exists():
+            return True
+    return False
 
 
 def is_folder(destination: str) -> bool:

@@ -12,7 +12,7 @@ from mlresearch.pipeline import commands, derived, drafting, paying
 from mlresearch.pipeline.commands import SCRIPTS
 from mlresearch.pipeline.job_plans import TRIALS, JobPlan, is_folder, trial_place
 from mlresearch.pipeline.paying import Submitted
-from mlresearch.pipeline.profiles import BUILT_IN, PROFILES
+from mlresearch.pipeline.profiles import BUILT_IN, PROFILES, Profile
 from mlresearch.pipeline.steps import Step
 from mlresearch.pipeline.task import State
 
@@ -34,11 +34,16 @@ def _given(state: State, step: Step) -> Iterator[str]:
         yield f"the task: {task.text}"
         given = {"model": task.model, "dataset": task.dataset, "smoke model": task.smoke_model}
         yield from (f"the user named the {name}: {value}" for name, value in given.items() if value)
-        yield from (f"profile {one.name}: {one.about}; methods {', '.join(one.methods)}" for one in PROFILES.values())
+        yield from (_profile(one) for one in PROFILES.values())
     if step.name in ("implement", "cpu_smoke") and task.smoke_model:
         yield f"in the smoke run {task.smoke_model} may stand in for the model"
     if step.name == "implement":
         yield from _limits(state)
+
+
+def _profile(found: Profile) -> str:
+    told = f"profile {found.name}: {found.about}; methods {', '.join(found.methods)}"
+    return f"{told}; its templates print {found.metric} ({found.direction})" if found.evaluate else told
 
 
 def _citing(state: State, step: Step) -> Iterator[str]:
@@ -77,7 +82,9 @@ def _job(held: Submitted | None) -> Iterator[str]:
         ended = f"ended {held.stage}" if held.stage else "is open"
         yield f"{held.job} is this step's job and {ended}: do not submit another one"
     if held is not None and held.stage not in (None, "COMPLETED"):
-        yield "it failed: read its whole log, write a diagnosis, and hand it in with `fail`"
+        yield "it failed: read its whole log, write a diagnosis, hand it in with `fail`"
+        yield "the same error again ends the task, whatever was changed in between"
+        yield "change the script once the diagnosis is granted, then run next: no review is repeated, the gate compares"
 
 
 def _repeats(state: State, step: Step, job: JobPlan | None, held: Submitted | None) -> Iterator[str]:
@@ -103,6 +110,8 @@ def _limits(state: State) -> Iterator[str]:
     yield f"the full job and its evaluation run on backend {task.backend}; they {place}"
     if task.backend == "local":
         yield "a job runs in its own folder: give a path of this project as {root}/path, such as {root}/" + folder
+    else:
+        yield "a job begins in an empty folder of its own, which goes with it: a relative --output is right there"
     if kind is not None and kind.skill:
         yield f"where the skill {kind.skill} is installed, use what it says of the script; the job goes through jobs.py"
     if kind is not None:

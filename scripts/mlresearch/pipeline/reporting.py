@@ -6,7 +6,7 @@ Every number is one that a gate accepted or that the ledger booked; nothing is t
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from mlresearch import durations, ledger, money
@@ -30,6 +30,7 @@ class Job:
     stage: str | None
     billed_s: int
     billed_micro: int
+    url: str = ""
 
 
 def path(task: str) -> str:
@@ -46,10 +47,11 @@ def jobs(state: State) -> list[Job]:
             found[name] = Job(name, steps.get(name, "-"), row["backend"], row["flavor"], None, 0, 0)
         elif row["event"] == "released":
             found.pop(name, None)
+        elif row["event"] in ("submitted", "adopted") and name in found:
+            found[name] = replace(found[name], url=str(row.get("url") or ""))
         elif row["event"] == "settled" and name in found:
-            held = found[name]
-            bill = (str(row["stage"]), int(row["billed_s"]), int(row["billed_micro"]))
-            found[name] = Job(held.name, held.step, held.backend, held.flavor, *bill)
+            billed_s, billed_micro = int(row["billed_s"]), int(row["billed_micro"])
+            found[name] = replace(found[name], stage=str(row["stage"]), billed_s=billed_s, billed_micro=billed_micro)
     return list(found.values())
 
 
@@ -198,6 +200,8 @@ def _jobs(state: State) -> Iterator[str]:
     for job in known:
         cells = (job.name, job.step, f"{job.backend} {job.flavor}", job.stage or "open", durations.show(job.billed_s))
         yield f"| {' | '.join(cells)} | {money.show(job.billed_micro)} |"
+    elsewhere = [f"- {job.name}: {job.url}" for job in known if job.url.startswith("http")]
+    yield from ("", *elsewhere) if elsewhere else ()
     yield ""
     yield f"Together: {spending(state)}."
 

@@ -82,7 +82,7 @@ def judge(step: str, now: Failure, analysis: dict[str, Any], earlier: Sequence[F
     if category.needs == "rung":
         return _ladder(step, analysis, earlier, most)
     if _repeats(now, earlier):
-        return Answer(f"{step}_same_error", now.signature)
+        return Answer(f"{step}_same_error", f"{now.signature} (the last diagnosis: {analysis['rootCause']})")
     if len(earlier) + 1 >= most:
         return Answer(f"{step}_retries_exhausted", now.signature)
     return _given(category.needs, analysis, earlier)

@@ -17,7 +17,7 @@ RULES: Mapping[str, str] = {
     "R8": "A model or data set that is missing, gated or unfit is never replaced; the task stops and asks.",
     "R9": "Columns, formats and counts are what an inspection showed, not what a name suggests.",
     "R10": "A failed job is diagnosed from its whole log, and something specific changes before the next attempt. The "
-    "same error twice means that the diagnosis was wrong.",
+    "same error twice means that the diagnosis was wrong, and stops the task.",
     "R11": "Imports and arguments come from documentation or examples opened now; memory of libraries is out of date.",
     "R12": "Prebuilt packages before compiled ones; an exception is written down with its reason.",
     "R13": "Secrets come from the environment by name; they stand in no file, argument or log.",

@@ -106,6 +106,8 @@ def exists(kind: str, name: str) -> bool:
             return _repo(kind + "s", name)
         if kind == "code" and _REPO.fullmatch(name):
             return _code(name)
+        if kind == "docs":
+            return _hub_page(f"docs/{name.removeprefix('docs/').partition('#')[0]}")
     except (NotFound, UsageError):
         return False
     raise Unavailable(f"{name} is not looked up here", next_step="cite it by its address")

@@ -152,7 +152,7 @@ def _absent(repo: Repo, path: str | None, reply: Reply) -> NotFound:
     code = reply.headers.get("x-error-code", "")
     if code == "RevisionNotFound":
         return NotFound(f"{repo.told} has no such revision", next_step="leave --revision away")
-    if code == "EntryNotFound" or (reply.status == 404 and path and code != "RepoNotFound"):
+    if path and (code == "EntryNotFound" or (reply.status == 404 and code != "RepoNotFound")):
         step = f"hub.py list --repo-id {repo.id} --repo-type {repo.kind}"
         return NotFound(f"{repo.told} has no {shown(path)}", next_step=step)
     hidden = "" if key_of(HUB) else ", or it is private: no token is set"

@@ -17,7 +17,7 @@ from mlresearch.invariant import MINIMUM_S
 from mlresearch.jobs.submitting import paid
 from mlresearch.pipeline import script_scope
 from mlresearch.pipeline.gates.looking import Look
-from mlresearch.pipeline.job_plans import REPO, TRIALS, JobPlan, granted, is_folder, planned, trial_place
+from mlresearch.pipeline.job_plans import REPO, TRIALS, JobPlan, is_folder, planned, trial_place
 from mlresearch.pipeline.profiles import PROFILES
 from mlresearch.pipeline.script_scope import Facts
 from mlresearch.pipeline.task import Output, State, Verdict, World
@@ -128,7 +128,7 @@ def _apart(look: Look, made: Output, train: bytes) -> None:
     """Neither trial saves where the result goes: nothing of it can be resumed from, or pass for the result."""
     task, destination = look.state.task, str(made["persistenceDest"])
     for step in TRIALS:
-        job = planned(task, made, granted(look.state, step), step)
+        job = planned(look.state, made, step)
         allowed = f"an argument that names it, which the trial's command exchanges for {trial_place(task, destination)}"
         told = f"{step}: it would save to {destination}, where only the full job may (allowed: {allowed})"
         look.expect(not _saves(train, job.args, destination), told)
@@ -172,7 +172,7 @@ def _reference(look: Look, made: Output) -> None:
 def _limits(look: Look, made: Output, train: bytes, evaluation: bytes) -> None:
     """What a person approved, and what no paid job may be sent without."""
     limits = look.limits()
-    jobs = {step: planned(look.state.task, made, granted(look.state, step), step) for step in PAID_STEPS}
+    jobs = {step: planned(look.state, made, step) for step in PAID_STEPS}
     for step, job in jobs.items():
         if limits is not None:
             limit_faults(look, f"{step}: ", job, limits)

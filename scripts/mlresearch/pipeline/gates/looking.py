@@ -140,6 +140,8 @@ def _names_of(source: Output) -> list[str]:
     if source["kind"] == "paper":
         with suppress(UsageError):
             names.append(identify(str(source["id"])).text.removeprefix("doi:"))
+    if source["kind"] == "docs":  # whatever the host: the page's own name
+        names += [name.partition("/docs/")[2].partition("#")[0] for name in names if "/docs/" in name]
     return names
 
 
