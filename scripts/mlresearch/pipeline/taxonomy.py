@@ -94,7 +94,7 @@ CATEGORIES: tuple[Category, ...] = (
     ),
     Category(
         "node_or_network_transient",
-        "the machine or the network failed for a moment: preempted, lost node, connection reset; a certificate, name or "
+        "machine or network failed for a moment: preempted, lost node, connection reset; a certificate, name or "
         "permission that was refused is none",
         "the same job once more, from its checkpoint; only where the log names nothing that could be changed: the same "
         "error after it stops the task",
