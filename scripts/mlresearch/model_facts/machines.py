@@ -5,6 +5,7 @@ One accelerator must hold it all: of a flavor with several, each has its share o
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,6 +18,8 @@ from mlresearch.sources.hosts import HUB
 
 REQUEST_S = 10.0
 USED_BY_SYSTEM = 1_000_000_000
+# older than compute capability 8.0 (NVIDIA's CUDA programming guide): torch runs bf16 there, by slower means
+WITHOUT_BF16 = r"\b(?:T4|V100|P100|P4|K80)\b"
 
 
 def listed() -> tuple[list[Machine], str]:
@@ -39,11 +42,13 @@ def _row(machine: Machine, need: Estimate | None) -> dict[str, Any] | None:
     if need is None or room < need.device_bytes:
         return None
     hourly = machine.micro_per_minute * 60
+    has_bf16 = not (machine.accelerators and re.search(WITHOUT_BF16, machine.model))
     return {
         "flavor": machine.flavor,
         "device": f"{machine.accelerators} x {machine.model}" if machine.accelerators else "CPU",
         "device_bytes": room,
         "micro_usd_per_hour": hourly,
         "usd_per_hour": money.show(round(hourly, -4)),
+        "has_bf16": has_bf16,
         "used": round(need.device_bytes / room, 2),
     }

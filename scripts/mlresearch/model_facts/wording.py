@@ -81,7 +81,7 @@ def _memory(data: Mapping[str, Any], table: Table) -> str:
     for method, each in data["memory"].items():
         terms = " + ".join(f"{name.replace('_', ' ')} {_gb(size)}" for name, size in each["terms"].items() if size)
         rows.append([method, _gb(each["device_bytes"]), _gb(each["peak_bytes"]), each["moment"], terms])
-        fits = [f"{row['flavor']} {row['usd_per_hour']}/h" for row in data["machines"][method][:MOST_MACHINES]]
+        fits = [_machine(row, each["assumed"]["precision"]) for row in data["machines"][method][:MOST_MACHINES]]
         notes.append(f"{method} fits: {', '.join(fits) or 'no flavor that was read'}")
         notes.append(f"  {each['formula']}; {each['error']}")
     if not rows:
@@ -90,6 +90,11 @@ def _memory(data: Mapping[str, Any], table: Table) -> str:
     assumed = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in asked.items())
     head = ["method", "device GB", "peak GB", "when", "of it"]
     return "\n".join([table(rows, head), f"assumed: {assumed}", *notes])
+
+
+def _machine(row: Mapping[str, Any], precision: str) -> str:
+    slow = " (bf16 is slow there)" if precision == "bf16" and not row["has_bf16"] else ""
+    return f"{row['flavor']} {row['usd_per_hour']}/h{slow}"
 
 
 def _gb(size: int) -> str:
