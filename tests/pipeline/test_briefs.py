@@ -17,7 +17,7 @@ from mlresearch.campaign import approval
 from mlresearch.guard import situations
 from mlresearch.guard.calls import DENY, Call
 from mlresearch.guard.decide import decide
-from mlresearch.pipeline import briefs, commands, steps, upkeep
+from mlresearch.pipeline import briefs, job_plans, steps, upkeep
 from mlresearch.pipeline.briefs import Brief
 from mlresearch.pipeline.rules import RULES
 from mlresearch.pipeline.task import Accept, Refuse
@@ -65,8 +65,8 @@ def test_every_step_has_a_brief_and_the_approval_comes_once(walk: Walk) -> None:
 def test_every_command_of_ours_is_one_that_its_script_reads(walk: Walk) -> None:
     for _, found in walk():
         for line in all_lines(found):
-            if commands.SCRIPTS in line:
-                script, verb, *words = shlex.split(line.partition(commands.SCRIPTS)[2].partition(" > ")[0])
+            if job_plans.SCRIPTS in line:
+                script, verb, *words = shlex.split(line.partition(job_plans.SCRIPTS)[2].partition(" > ")[0])
                 options.parse(SURFACE[script][verb], words)
 
 
@@ -74,9 +74,8 @@ def test_the_guard_denies_no_command_of_a_brief(walk: Walk) -> None:
     for play, found in walk():
         root = str(play.root)
         for line in all_lines(found):
-            command = line.replace("${CLAUDE_PLUGIN_ROOT}", str(PLUGIN))
             situation = situations.find([root], "session", time.time())
-            answer = decide(Call("Bash", {"command": command}, root), situation)
+            answer = decide(Call("Bash", {"command": line}, root), situation)
             assert answer.decision != DENY, f"{found.step.name}: {line}: {answer.reason}"
 
 

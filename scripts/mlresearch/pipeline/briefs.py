@@ -13,9 +13,9 @@ from typing import Any
 
 from mlresearch import schema
 from mlresearch.pipeline import commands, form, notes, paying, results, steps, taxonomy
-from mlresearch.pipeline.commands import SCRIPTS, Line
+from mlresearch.pipeline.commands import Line
 from mlresearch.pipeline.gates import critics
-from mlresearch.pipeline.job_plans import JobPlan, plan
+from mlresearch.pipeline.job_plans import SCRIPTS, JobPlan, plan
 from mlresearch.pipeline.paying import Approval, Submitted
 from mlresearch.pipeline.rules import RULES
 from mlresearch.pipeline.steps import Step

@@ -11,15 +11,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from mlresearch.pipeline import derived
-from mlresearch.pipeline.job_plans import plan
+from mlresearch.pipeline.job_plans import PLUGIN, SCRIPTS, plan
 from mlresearch.pipeline.paying import Approval, Submitted, is_unchanged
 from mlresearch.pipeline.profiles import BUILT_IN, DOCUMENTED, PROFILES, Profile
 from mlresearch.pipeline.task import State
 from mlresearch.surface import SURFACE
 
-SCRIPTS = "uv run -q ${CLAUDE_PLUGIN_ROOT}/scripts/"
 _SUBMIT = "submit, alone in its call; it prints the job's id, J below"
-TEMPLATES = "${CLAUDE_PLUGIN_ROOT}/skills/ml-research-task/templates/"
+TEMPLATES = f"{PLUGIN}/skills/ml-research-task/templates/"
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,9 @@ from mlresearch import durations
 from mlresearch.jobs.order import Order, args_sha256, placed
 from mlresearch.pipeline.task import Output, State, Task
 
+# in full: the client's shell need not know the plugin's folder, and a permission rule never matches a variable
+PLUGIN = shlex.quote(str(Path(__file__).resolve().parents[3]))
+SCRIPTS = f"uv run -q {PLUGIN}/scripts/"
 SMOKE_TIMEOUT_S = 1800
 LONGEST_S = 10**9
 # names in a diagnosis's configChanges that stand for the job itself, not for an argument of its script
@@ -49,7 +52,7 @@ class JobPlan:
         words += [f"--arg={arg}" for arg in self.args]
         words += [word for name in self.secrets for word in ("--secret", name)]
         words += [word for name, value in self.env.items() for word in ("--env", f"{name}={value}")]
-        return f"uv run -q ${{CLAUDE_PLUGIN_ROOT}}/scripts/jobs.py {shlex.join(words)}"
+        return f"{SCRIPTS}jobs.py {shlex.join(words)}"
 
     def order(self) -> Order:
         """The same job as the submit command makes it of that line."""

@@ -9,8 +9,7 @@ from collections.abc import Iterator
 
 from mlresearch import money
 from mlresearch.pipeline import commands, derived, drafting, paying
-from mlresearch.pipeline.commands import SCRIPTS
-from mlresearch.pipeline.job_plans import TRIALS, JobPlan, is_folder, trial_place
+from mlresearch.pipeline.job_plans import SCRIPTS, TRIALS, JobPlan, is_folder, trial_place
 from mlresearch.pipeline.paying import Submitted
 from mlresearch.pipeline.profiles import BUILT_IN, PROFILES, Profile
 from mlresearch.pipeline.steps import Step
