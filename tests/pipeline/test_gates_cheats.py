@@ -248,13 +248,13 @@ CHEATS: dict[str, Cheat] = {
     ),
     "a recipe that cites what does not exist": Cheat("research.recipe", source(id="2399.99999"), "there is no paper"),
     "no result found, and no reason": Cheat("research.recipe", first("recipe", **NO_RESULT), "recipe.0.fits"),
-    "no result found beside one that was": Cheat(
+    "an example without a result, and without a reason": Cheat(
         "research.recipe",
         lambda play, answer: answer | {"recipe": [*answer["recipe"], answer["recipe"][0] | NO_RESULT]},
-        "recipe.1.result: null beside other recipes",
+        "recipe.1.fits: without a result",
     ),
     "a result of no model": Cheat("research.recipe", first("recipe", model=None), "recipe.0.model"),
-    "a model without its result": Cheat("research.recipe", first("recipe", result=None), "recipe.0.model: given"),
+    "a result without its data": Cheat("research.recipe", first("recipe", dataset=None), "recipe.0.dataset: null"),
     # critics
     "a review of other bytes": Cheat("verify_research", misread, "other bytes"),
     "a review that left a file out": Cheat("verify_research", unread, "was not read"),

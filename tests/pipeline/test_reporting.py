@@ -85,7 +85,7 @@ def test_a_recipe_without_a_reported_result_is_told_as_one(at: At) -> None:
     state = replace(play.state, results=found)
     report = reporting.report(state, {**ENDED, "conforms": True})
     told = section(report, "The recipe")
-    assert "No reported result was found that applies: nobody reports on such data." in told
+    assert "It rests on no reported result: nobody reports on such data." in told
     assert "None" not in told
 
 

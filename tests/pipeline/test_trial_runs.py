@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -111,3 +112,29 @@ def test_the_pages_of_a_paid_task_name_the_repository_beside_the_result(tmp_path
     told = briefs.text(briefs.brief(play.state, steps.BY_NAME["gpu_preflight"]))
     assert f"its command gives me/{play.task}-preflight in place of {play.honest.output}" in told
     assert "until a person deletes it" in told
+
+
+def test_a_job_on_this_machine_gets_the_token_only_for_what_is_behind_a_gate(tmp_path: Path) -> None:
+    play = Play(tmp_path / "project", output="me/final")
+    play.advance("cpu_smoke")
+    open_to_all = job_plans.plan(play.state, "cpu_smoke")
+    assert open_to_all is not None
+    assert open_to_all.secrets == ()
+    assert open_to_all.command.endswith("--env SMOKE=1 --env HF_HUB_OFFLINE=0")
+
+    verified = play.state.results["resources.model"]["verified"]
+    results = {**play.state.results, "resources.model": {"verified": {**verified, "gated": True}}}
+    gated = job_plans.plan(replace(play.state, results=results), "cpu_smoke")
+    assert gated is not None
+    assert gated.secrets == ("HF_TOKEN",)
+    assert "--secret HF_TOKEN" in gated.command
+
+
+def test_a_job_on_this_machine_stays_offline_where_all_it_reads_is_here(tmp_path: Path) -> None:
+    play = Play(tmp_path / "project", **LOCAL)
+    play.advance("cpu_smoke")
+    for name in (play.state.baseline["model"], play.state.baseline["dataset"]):
+        (play.root / str(name)).mkdir(parents=True, exist_ok=True)
+    needed = job_plans.plan(play.state, "cpu_smoke")
+    assert needed is not None
+    assert needed.env == {"SMOKE": "1"}

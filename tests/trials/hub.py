@@ -54,7 +54,8 @@ class TrialHub(WholeHub):
 
     def _hold_dataset(self, made: Path) -> str:
         tables = {split: _table(made / f"{split}.jsonl") for split in ("train", "test")}
-        held = self.pages.add(Dataset(DATASET, {"default": tables}))
+        licence = {"cardData": {"license": "apache-2.0"}}
+        held = self.pages.add(Dataset(DATASET, {"default": tables}, more=licence))
         files = {"README.md": _CARD.encode()}
         for path, body in held.files.items():
             files[f"data/{path.split('/')[1]}-00000-of-00001.parquet"] = body
@@ -82,6 +83,9 @@ class TrialHub(WholeHub):
             under = [page for page in self._texts if page.startswith(name.removesuffix("llms.txt"))]
             lines = [f"- [{page.rpartition('/')[2]}](https://huggingface.co/docs/{page}.md)" for page in under]
             return Answer("\n".join(["# Docs", *lines]).encode(), 200 if under else 404, "text/plain")
+        if asked.path == "/api/docs":
+            names = sorted({page.split("/")[0] for page in self._texts})
+            return told([{"id": name, "url": f"/docs/{name}", "category": "Libraries"} for name in names])
         if asked.path == "/api/docs/search":
             return told(self._search(asked.query["q"], asked.query.get("product")))
         return library.answer(asked)

@@ -206,7 +206,8 @@ def _past(found: Brief) -> Iterator[str]:
     if found.failures or found._has_failed:
         reached = f"{found.rung} ({taxonomy.RUNGS[found.rung]})"
         yield f"memory ladder: rung {reached} is reached"
-        yield from (f"if {category.name}: {category.fix}" for category in taxonomy.CATEGORIES)
+        ends = " (this category ends the task)"
+        yield from (f"if {one.name}: {one.fix}{ends if one.stops else ''}" for one in taxonomy.CATEGORIES)
 
 
 def _answer(found: Brief) -> Iterator[str]:
@@ -219,5 +220,7 @@ def _answer(found: Brief) -> Iterator[str]:
     if found.approval is None:
         when = "when it failed" if found.attempts is not None else "when it can not be done as asked (unrecoverable)"
         yield f"{when}: {found.fail}"
+        if found.attempts is None:
+            yield f"  with all of {', '.join(schema.load('pipeline/failure')['properties'])}"
     if found.approval is None and not found._has_failed:
         yield f"when it is done: {found.complete}"

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from mlresearch.pipeline import derived
-from mlresearch.pipeline.job_plans import PLUGIN, SCRIPTS, plan
+from mlresearch.pipeline.job_plans import PLUGIN, REPO, SCRIPTS, plan
 from mlresearch.pipeline.paying import Approval, Submitted, is_unchanged
 from mlresearch.pipeline.profiles import BUILT_IN, DOCUMENTED, PROFILES, Profile
 from mlresearch.pipeline.task import State
@@ -58,7 +58,9 @@ _MODEL: Sequence[_Spec] = (
     ("the model", "inspect_model.py", "show --model {model}{sized}", "model.json"),
     ("hardware and prices", "jobs.py", "hardware --backend {backend}", "hardware.json"),
 )
-_DATA: Sequence[_Spec] = (("the data set", "inspect_dataset.py", "show --dataset {dataset}{judged}", "dataset.json"),)
+_DATA: Sequence[_Spec] = (
+    ("the data set", "inspect_dataset.py", "show --dataset {dataset}{judged}{counted}", "dataset.json"),
+)
 
 _LOOKUPS: Mapping[str, Sequence[_Spec]] = {
     "research.landmark": _LANDMARK,
@@ -100,14 +102,15 @@ def _values(state: State) -> dict[str, str]:
     plan_, made = state.results.get("plan"), state.results.get("implement")
     asked = plan_["baseline"] if plan_ is not None else {"model": None, "dataset": None, "method": None}
     found = {kind: _verified(state, kind) or asked[kind] for kind in ("model", "dataset")}
-    method = asked["method"] or ""
+    method, model = asked["method"] or "", str(found["model"] or "OWNER/NAME")
     judged = method not in ("", "eval", "data", "other")
     return {
-        "model": str(found["model"] or "OWNER/NAME"),
+        "model": model,
         "dataset": str(found["dataset"] or "OWNER/NAME"),
         "documented": DOCUMENTED.get(method, "QUERY"),
         "sized": f" --method {_weights(asked)}" if method else "",
         "judged": f" --method {method}" if judged else "",
+        "counted": f" --tokenizer {model}" if REPO.fullmatch(model) and model != "OWNER/NAME" else "",
         "backend": state.task.backend if made is None else str(state.task.backend),
     }
 

@@ -87,12 +87,13 @@ def plan(state: State, step: str) -> JobPlan | None:
 def planned(state: State, made: Output, step: str) -> JobPlan:
     """The job of a step for an implementation, with the settings that were granted since."""
     task, changed, reads = state.task, granted(state, step), _reads_hub(state)
-    secrets = ("HF_TOKEN",) if task.backend != "local" else ()
+    token = ("HF_TOKEN",) if _is_behind_a_gate(state) else ()
+    secrets = ("HF_TOKEN",) if task.backend != "local" else token
     train, evaluation = str(made["trainScript"]), str(made["evalScript"])
     if step == "cpu_smoke":
         stand_in = {} if task.smoke_model is None else {"model": task.smoke_model}
         small = _aside(task, made, amended(made["args"], {**changed, **stand_in}))
-        return JobPlan(task.root, "local", train, small, "cpu", SMOKE_TIMEOUT_S, True, (), reads)
+        return JobPlan(task.root, "local", train, small, "cpu", SMOKE_TIMEOUT_S, True, token, reads)
     if step == "evaluate":
         script, args, flavor, limit_s = evaluation, made["evalArgs"], made["evalFlavor"], _s(made["evalMinutes"], 60)
     elif step == "gpu_preflight":
@@ -115,6 +116,12 @@ def _reads_hub(state: State) -> bool:
         if REPO.fullmatch(name) and not Path(state.task.root, name).exists():
             return True
     return False
+
+
+def _is_behind_a_gate(state: State) -> bool:
+    """Whether model or data is open to this account alone: then a job on this machine needs its token too."""
+    chosen = (state.results.get(f"resources.{kind}") for kind in ("model", "dataset"))
+    return any(one["verified"]["gated"] for one in chosen if one is not None)
 
 
 def is_folder(destination: str) -> bool:

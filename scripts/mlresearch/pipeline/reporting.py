@@ -148,10 +148,11 @@ def _recipe(state: State) -> Iterator[str]:
     yield from ("", "## The recipe", "")
     link = sources[best["source"]]["url"] if best["source"] < len(sources) else ""
     if best["result"] is None:
-        yield f"No reported result was found that applies: {_line(best['fits'])}. The settings are from: {link}"
+        yield f"It rests on no reported result: {_line(best['fits']).rstrip('.')}. The settings are from: {link}"
     else:
         yield f"{_line(best['result'])} ({best['model']}, {best['dataset']}, {best['method']}): {link}"
     yield _line(best["insight"])
+    yield "What the source states (what was really used stands under the settings of the full job):"
     yield from (f"- {name}: {value}" for name, value in best["hyperparameters"].items())
 
 
@@ -212,7 +213,7 @@ def _failures(state: State) -> Iterator[str]:
         yield from ("", "## What failed on the way", "")
     for step, failed in past:
         told = failed.analysis
-        why = f"{_line(told['rootCause'])} {_line(told['minimalFix'])}"
+        why = f"{_line(told['rootCause']).rstrip('.')}. The fix that was proposed: {_line(told['minimalFix'])}"
         yield f"- {step} ({failed.job or 'no job'}), {told['category']}: {why}"
 
 

@@ -39,7 +39,7 @@ _STATED: tuple[Stop, ...] = (
     Stop("completed", "the result was measured, saved and checked", "read the report"),
     Stop(
         "resource_unavailable",
-        "{what} is missing or can not be used; nothing was put in its place",
+        "missing, or not to be used: {what}. Nothing was put in its place",
         "name another one, or correct the name, then start a new task",
     ),
     Stop(
@@ -115,8 +115,8 @@ _ADDED: tuple[Stop, ...] = (
     ),
     Stop(
         "gated_access",
-        "{what} is gated, and access has not been given",
-        "ask for access on its page and wait for the answer, or name another one",
+        "access was not given: {what}",
+        "ask for access on its page and wait for the answer, log in with an account that has it, or name another one",
     ),
     Stop("auth_missing", "no token that may do this: {what}", "hf auth login, in your own terminal"),
     Stop("walltime_reached", "the time that was approved is used up: {what}", "a new approval with a longer time"),

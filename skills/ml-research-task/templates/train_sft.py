@@ -375,6 +375,7 @@ def arguments() -> argparse.Namespace:
     parser = options(__doc__.split("\n")[0], learning_rate=1e-4, steps=500, batch_size=16)
     parser.add_argument("--max-length", type=int, default=1024, help="tokens of a row; the rest is cut")
     parser.add_argument("--lora-rank", type=int, default=16, help="0 trains every weight")
+    parser.add_argument("--eos-token", help="what ends a turn, where the template's is not the model's own: <|im_end|>")
     return checked(parser)
 
 
@@ -382,7 +383,8 @@ def build(args: argparse.Namespace) -> SFTTrainer:
     train, val = load_rows(args, COLUMNS, also=("tools",))
     # the weights of a full fine-tuning stay in fp32: an update of bfloat16 weights is mostly rounded away
     dtype = "bfloat16" if args.lora_rank and torch.cuda.is_available() and not SMOKE else "float32"
-    config = SFTConfig(**common(args, len(val)), max_length=args.max_length, model_init_kwargs={"dtype": dtype})
+    ends = {} if args.model == "tiny" else {"eos_token": args.eos_token}  # the tiny one has a mark of its own
+    config = SFTConfig(**common(args, len(val)), **ends, max_length=args.max_length, model_init_kwargs={"dtype": dtype})
     lora = LoraConfig(
         r=args.lora_rank, lora_alpha=2 * args.lora_rank, target_modules="all-linear", task_type="CAUSAL_LM"
     )

@@ -170,17 +170,18 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("content-length", str(len(data)))
         self.end_headers()
         try:
-            self.wfile.write(data)
+            self.wfile.write(b"" if self.command == "HEAD" else data)
         except OSError:
             self.close_connection = True
 
     def _route(self, request: str, query: dict[str, list[str]], raw: bytes) -> None:
-        if request != "GET /api/agent-harnesses" and not self.headers.get("authorization", "").startswith("Bearer "):
-            return self._answer(401, {"error": "Invalid username or password."})
+        is_known = request == "GET /api/agent-harnesses" or self.headers.get("authorization", "").startswith("Bearer ")
         for pattern, handler in _ROUTES:
             found = re.fullmatch(pattern, request)
-            if found:
+            if found and is_known:
                 return handler(self, query, raw, *found.groups())
+            if found or (self.hub.others is None and not is_known):
+                return self._answer(401, {"error": "Invalid username or password."})
         if self.hub.others is None:
             return self._answer(404, {"error": f"the emulator has no {request}"})
         headers = {name.lower(): value for name, value in self.headers.items()}

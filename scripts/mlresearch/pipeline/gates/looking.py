@@ -103,7 +103,8 @@ class Look:
         try:
             return self.world.left()
         except SealError as error:
-            self.notes += [f"nothing is approved yet: {error.wrong}"] if is_due else []
+            told = f"nothing is approved yet ({error.wrong}); next asks for it before the first job that may cost"
+            self.notes += [told] if is_due else []
             return None
 
 

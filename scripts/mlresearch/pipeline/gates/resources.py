@@ -85,7 +85,7 @@ def _stops(name: str, output: Output, named: str | None, found: Found | None) ->
     if found is None:
         return Halt("resource_unavailable", name)
     if not _is_open(found):
-        return Halt("gated_access", name)
+        return Halt("gated_access", f"{name} is gated")
     if output["needsUserDecision"]:
         return Halt("resource_unavailable", f"{name} ({output['question']})")
     return None
