@@ -205,6 +205,28 @@ def test_a_session_may_stop_it_and_says_why(desk: Desk) -> None:
     assert "approval_denied" in out
 
 
+def test_what_a_stopped_task_looked_up_is_offered_to_one_of_the_same_words(desk: Desk) -> None:
+    old = desk.done("pipeline.py", "start", local_task.TEXT)["task"]
+    agent = Agent(desk.root, desk.done)
+    while (brief := desk.done("pipeline.py", "next")["briefs"][0])["step"] != "resources.model":
+        agent.step(brief)
+    desk.done("pipeline.py", "finalize", "--stop", "interrupted")
+    desk.done("pipeline.py", "start", local_task.TEXT)
+    agent.step(desk.done("pipeline.py", "next")["briefs"][0])
+    found = {brief["step"]: brief for brief in desk.done("pipeline.py", "next")["briefs"]}
+    file = f"work/{old}/research.landmark.json"
+    assert any(f"--output {file}" in note for note in found["research.landmark"]["notes"])
+    desk.done("pipeline.py", "complete", "--phase", "research.landmark", "--output", file)
+    assert desk.done("pipeline.py", "status")["done"] == ["plan", "research.landmark"]
+
+    desk.done("pipeline.py", "finalize", "--stop", "interrupted")
+    desk.done("pipeline.py", "start", f"{local_task.TEXT}, please")
+    agent.step(desk.done("pipeline.py", "next")["briefs"][0])
+    briefs = desk.done("pipeline.py", "next")["briefs"]
+    assert "research.landmark" in [brief["step"] for brief in briefs]
+    assert not any("hand it in again" in note for brief in briefs for note in brief["notes"])
+
+
 def test_the_entry_script_runs_it(tmp_path: Path) -> None:
     project = Project(tmp_path)
     task = project.done("pipeline.py", "start", "train", "a", "thing")["task"]

@@ -138,4 +138,6 @@ def last_lines(state: State) -> list[str]:
     if found is not None:
         lines += [comparing.measured(found).replace("**", ""), *filter(None, [reporting.verdict(state)])]
         lines += [f"{what}: {where}" for where, what in reporting.links(state).items()]
+    if not ended["conforms"] and "research.recipe" in state.results:
+        lines.append("to go on: pipeline.py start with the same words; what was looked up is offered again")
     return [*lines, f"cost: {reporting.spending(state)}; jobs: {len(known)}", f"report: {report}"]

@@ -6,19 +6,24 @@ Pure reading of the task's state; decides nothing.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 from mlresearch import money
-from mlresearch.pipeline import commands, derived, drafting, paying
+from mlresearch.errors import GateError
+from mlresearch.pipeline import commands, derived, drafting, fold, journal, paying
 from mlresearch.pipeline.job_plans import SCRIPTS, TRIALS, JobPlan, is_folder, trial_place
 from mlresearch.pipeline.paying import Submitted
 from mlresearch.pipeline.profiles import BUILT_IN, PROFILES, Profile
 from mlresearch.pipeline.steps import Step
-from mlresearch.pipeline.task import State
+from mlresearch.pipeline.task import State, Task
+
+LOOKED_UP = ("research.", "resources.", "data_audit")
 
 
 def of(state: State, step: Step, job: JobPlan | None, held: Submitted | None, is_asked: bool) -> Iterator[str]:
     """Every note of a step; `is_asked` where a person must approve before its job."""
     yield from _given(state, step)
+    yield from _known(state, step)
     yield from _citing(state, step)
     yield from _saving(state, step)
     yield from _job(held)
@@ -43,6 +48,25 @@ def _given(state: State, step: Step) -> Iterator[str]:
 def _profile(found: Profile) -> str:
     told = f"profile {found.name}: {found.about}; methods {', '.join(found.methods)}"
     return f"{told}; its templates print {found.metric} ({found.direction})" if found.evaluate else told
+
+
+def _known(state: State, step: Step) -> Iterator[str]:
+    """An earlier task of the same words found this out already; the gate looks all of it up again."""
+    task = state.task
+    for name in reversed(journal.tasks(task.root)) if step.name.startswith(LOOKED_UP) else ():
+        file = f"work/{name}/{step.name}.json"
+        if name != task.name and Path(task.root, file).is_file() and _answered(task, name, step.name):
+            again = f"complete --phase {step.name} --output {file}"
+            yield f"the task {name} answered this step; where that still holds, hand it in again: {again}"
+            return
+
+
+def _answered(task: Task, earlier: str, step: str) -> bool:
+    try:
+        found = fold.state(journal.rows(task.root, earlier))
+    except GateError:  # a record that was damaged offers nothing
+        return False
+    return found.task.text == task.text and step in found.results
 
 
 def _citing(state: State, step: Step) -> Iterator[str]:
