@@ -11,7 +11,7 @@ import pytest
 from fakes.pipeline_answers import TRAIN, Answer
 from fakes.pipeline_play import Play
 from mlresearch.envelope import repo_matches
-from mlresearch.pipeline import briefs, drafting, job_plans, steps
+from mlresearch.pipeline import briefs, commands, drafting, job_plans, steps
 from mlresearch.pipeline.task import Accept, Refuse
 
 LOCAL: dict[str, Any] = {"backend": "local", "output": "work/{task}/model"}
@@ -138,3 +138,17 @@ def test_a_job_on_this_machine_stays_offline_where_all_it_reads_is_here(tmp_path
     needed = job_plans.plan(play.state, "cpu_smoke")
     assert needed is not None
     assert needed.env == {"SMOKE": "1"}
+
+
+def test_the_evaluation_can_be_tried_for_nothing_on_what_the_smoke_run_saved(tmp_path: Path) -> None:
+    play = Play(tmp_path / "project", output="me/final")
+    play.advance("cpu_smoke")
+    tried = job_plans.rehearsal(play.state)
+    assert tried is not None
+    assert (tried.backend, tried.is_smoke, tried.secrets) == ("local", True, ())
+    assert "{root}/SAVED" in tried.args
+    assert "me/final" not in tried.args
+    submits = [line for line in commands.running(play.state, "cpu_smoke", None) if " submit " in line.command]
+    assert [line.command for line in submits] == [
+        needed.command for needed in (job_plans.plan(play.state, "cpu_smoke"), tried) if needed is not None
+    ]

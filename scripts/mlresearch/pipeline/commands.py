@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from mlresearch.pipeline import derived
-from mlresearch.pipeline.job_plans import PLUGIN, REPO, SCRIPTS, plan
+from mlresearch.pipeline.job_plans import PLUGIN, REPO, SAVED, SCRIPTS, plan, rehearsal
 from mlresearch.pipeline.paying import Approval, Submitted, is_unchanged
 from mlresearch.pipeline.profiles import BUILT_IN, DOCUMENTED, PROFILES, Profile
 from mlresearch.pipeline.task import State
@@ -165,7 +165,17 @@ def running(state: State, step: str, held: Submitted | None) -> list[Line]:
     if held is None and job is not None and is_unchanged(state, step, job):
         return []
     submit = [Line(_SUBMIT, job.command)] if held is None and job is not None else []
-    return submit + _watching(held, is_short=step == "cpu_smoke")
+    tried = _rehearsed(state) if step == "cpu_smoke" else []
+    return [*submit, *_watching(held, is_short=step == "cpu_smoke"), *tried]
+
+
+def _rehearsed(state: State) -> list[Line]:
+    """An evaluation that does not run is found before anything is paid for."""
+    job = rehearsal(state)
+    if job is None:
+        return []
+    why = f"then the evaluation too, for nothing ({SAVED}: the folder under runs/jobs/J/out that holds what was saved)"
+    return [Line(why, job.command)]
 
 
 def _watching(held: Submitted | None, is_short: bool) -> list[Line]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ WITH_JOB = ("cpu_smoke", "gpu_preflight", "full_job", "evaluate")
 JOB_SETTINGS = ("timeoutHours", "flavor")
 # jobs that only try the script: what they save must not be what a later job resumes from, or what is evaluated
 TRIALS = ("cpu_smoke", "gpu_preflight")
+SAVED = "SAVED"
 REPO = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 
 
@@ -87,7 +88,7 @@ def plan(state: State, step: str) -> JobPlan | None:
 def planned(state: State, made: Output, step: str) -> JobPlan:
     """The job of a step for an implementation, with the settings that were granted since."""
     task, changed, reads = state.task, granted(state, step), _reads_hub(state)
-    token = ("HF_TOKEN",) if _is_behind_a_gate(state) else ()
+    token = _token(state)
     secrets = ("HF_TOKEN",) if task.backend != "local" else token
     train, evaluation = str(made["trainScript"]), str(made["evalScript"])
     if step == "cpu_smoke":
@@ -118,10 +119,10 @@ def _reads_hub(state: State) -> bool:
     return False
 
 
-def _is_behind_a_gate(state: State) -> bool:
-    """Whether model or data is open to this account alone: then a job on this machine needs its token too."""
+def _token(state: State) -> tuple[str, ...]:
+    """What a job on this machine needs where model or data is open to this account alone; else nothing."""
     chosen = (state.results.get(f"resources.{kind}") for kind in ("model", "dataset"))
-    return any(one["verified"]["gated"] for one in chosen if one is not None)
+    return ("HF_TOKEN",) if any(one["verified"]["gated"] for one in chosen if one is not None) else ()
 
 
 def is_folder(destination: str) -> bool:
@@ -137,11 +138,26 @@ def trial_place(task: Task, destination: str) -> str:
 
 def _aside(task: Task, made: Output, words: Sequence[str]) -> tuple[str, ...]:
     """The arguments of a trial: whatever names the result's place names the trial's own."""
+    return _elsewhere(task, made, words, trial_place(task, str(made["persistenceDest"]).rstrip("/")))
+
+
+def _elsewhere(task: Task, made: Output, words: Sequence[str], place: str) -> tuple[str, ...]:
     destination = str(made["persistenceDest"]).rstrip("/")
     here = rf"(?:\{{root\}}/|{re.escape(task.root)}/|\./)?"
     named = re.compile(rf"(^|=){here}{re.escape(destination)}(?=/|$)")
-    place = trial_place(task, destination)
     return tuple(named.sub(lambda found: found[1] + place, word) for word in words)
+
+
+def rehearsal(state: State) -> JobPlan | None:
+    """The evaluation with SMOKE=1 on what the smoke run saved, whose folder SAVED stands for; nothing rests on it."""
+    needed, made = plan(state, "evaluate"), state.results.get("implement")
+    if needed is None or made is None:
+        return None
+    args = _elsewhere(state.task, made, needed.args, f"{{root}}/{SAVED}")
+    if args == needed.args:  # its text names the place: it would measure what is not there yet
+        return None
+    free = replace(needed, backend="local", flavor="cpu", timeout_s=SMOKE_TIMEOUT_S, is_smoke=True)
+    return replace(free, args=args, secrets=_token(state))
 
 
 def _s(number: float, unit: int) -> int:
