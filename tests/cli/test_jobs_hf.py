@@ -48,10 +48,19 @@ class Shop:
         self.said: list[str] = []
 
     def run(self, *words: str) -> subprocess.CompletedProcess[str]:
+        return self._run(*words, "--json")
+
+    def text(self, *words: str) -> str:
+        """What a person reads."""
+        found = self._run(*words)
+        assert found.returncode == 0, found.stderr
+        return found.stdout
+
+    def _run(self, *words: str) -> subprocess.CompletedProcess[str]:
         kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
         ours = {"XDG_DATA_HOME": str(self.data), "HF_TOKEN": TOKEN, "HF_ENDPOINT": self.hub.url}
         found = subprocess.run(
-            [sys.executable, str(REPO / "scripts" / "jobs.py"), *words, "--json"],
+            [sys.executable, str(REPO / "scripts" / "jobs.py"), *words],
             cwd=self.root,
             env={**kept, **ours, "HF_HOME": str(self.data / "hf"), "PYTHONDONTWRITEBYTECODE": "1"},
             stdin=subprocess.DEVNULL,
@@ -305,3 +314,45 @@ def test_the_load_of_a_job_here_is_known_when_it_has_ended(shop: Shop) -> None:
     shop.done("submit", "--backend", "local", "--flavor", "cpu", "--script", "train.py", "--timeout", "1m")
     shop.done("wait", "--job", "j0001", "--for", "50s")
     assert shop.done("metrics", "--job", "j0001")["load"]["peak_memory_mb"] >= 0
+
+
+def test_the_list_tells_cost_and_address_and_no_purpose_where_there_is_none(shop: Shop) -> None:
+    (shop.root / "free.py").write_text("print('x: 1')\n")
+    shop.done("submit", "--backend", "local", "--flavor", "cpu", "--script", "free.py", "--timeout", "1m")
+    shop.done("wait", "--job", "j0001", "--for", "50s")
+    approve(shop, 10)
+    shop.hub.plans = [Plan(run_s=200), Plan(run_s=200)]
+    shop.submit(*PREFLIGHT)
+    shop.hub.clock.advance(600)
+    shop.done("reconcile")
+    shop.submit(*PREFLIGHT)
+    jobs = shop.done("list")["jobs"]
+    head, here, ended, still = shop.text("list").splitlines()
+
+    first, last = (f"{shop.hub.url}/jobs/ada/{name}" for name in shop.hub.jobs)
+    assert [job["url"] for job in jobs] == [None, first, last]
+    assert head.split() == ["job", "stage", "experiment", "purpose", "where", "cost", "address"]
+    assert here.split() == ["j0001", "COMPLETED", "-", "-", "local/cpu", "$0.00", "-"]
+    assert ended.split() == ["j0002", "COMPLETED", "-", "-", "hf/cpu-basic", "$0.000668", first]
+    assert still.split() == ["j0003", "SUBMITTED", "-", "-", "hf/cpu-basic", "<=", "$0.002505", last]
+
+
+def test_a_look_at_a_job_elsewhere_tells_its_address(shop: Shop) -> None:
+    approve(shop, 10)
+    shop.hub.plans = [Plan(run_s=200)]
+    shop.submit(*PREFLIGHT)
+    address = f"{shop.hub.url}/jobs/ada/{next(iter(shop.hub.jobs))}"
+
+    assert shop.done("inspect", "--job", "j0001")["url"] == address
+    assert shop.text("inspect", "--job", "j0001").split()[-1] == address
+
+
+def test_the_news_of_a_paid_job_do_not_call_it_free(shop: Shop) -> None:
+    approve(shop, 10)
+    shop.hub.plans = [Plan(run_s=200)]
+    shop.submit(*PREFLIGHT)
+    shop.hub.clock.advance(600)
+    shop.done("reconcile")
+
+    (line,) = [line for line in shop.text("news").splitlines() if line.startswith("j0001 ")]
+    assert line == "j0001 COMPLETED - 3m20s $0.000668"

@@ -95,7 +95,7 @@ def test_the_limits_of_a_task_are_shown_with_what_each_is_for(at: At) -> None:
         "for           gpu_preflight: at most 4 runs of 15m on local cpu",
         "for           full_job: at most 4 runs of 1h30m on local cpu",
         "for           evaluate: at most 5 runs of 30m on local cpu",
-        "for           runs count what is tried again after a failure; one of evaluate may measure the baseline alone",
+        "for           runs count every new try (memory has four rungs); one of evaluate may be for the baseline",
         "for           the longest time limit is for a job that ran out of time and gets more",
         "for           no dollars: jobs on this machine are free",
     ):
@@ -136,7 +136,7 @@ def test_the_end_of_a_task_is_told_with_number_baseline_cost_and_report(at: At) 
     assert text.splitlines() == [
         f"{task}: completed, conforms",
         "eval_loss: 1.9 (n = 200, standard error 0.01); baseline (the model before training): 2.4",
-        "Better than the baseline by 0.5, 50 standard errors",
+        "Better than the baseline by 0.5, 22.4 standard errors of the difference",
         f"model: work/{task}/model",
         "cost: spent $0.00; approved: at most $0.00 (jobs on backend local are free); jobs: 4",
         f"report: runs/{task}/report.md",

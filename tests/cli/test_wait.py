@@ -141,6 +141,25 @@ def test_alerts_come_from_trackio_where_the_log_is_silent(project: Project) -> N
     assert wait(project, "--since", answer["cursor"], most="2s")["alerts"] == []
 
 
+@pytest.mark.parametrize(
+    ("source", "words", "has_cursor"),
+    [
+        pytest.param("print(1)\n", (), True, id="an end"),
+        pytest.param("import time\n" + ALERT + LONG, (), True, id="an alert"),
+        pytest.param("import time\nprint(1, flush=True)\n" + LONG, ("--for", "1s"), False, id="neither"),
+    ],
+)
+def test_an_end_or_an_alert_is_told_with_the_cursor(
+    project: Project, source: str, words: tuple[str, ...], has_cursor: bool
+) -> None:
+    submit(project, source)
+    said = project.run("jobs.py", "wait", "--job", "j0001", *(words or ("--for", "50s"))).stdout
+
+    answer = wait(project, most="1s")
+    assert (f"cursor: {answer['cursor']}" in said.splitlines()) == has_cursor
+    assert ("cursor: " in said) == has_cursor
+
+
 def test_a_source_that_can_not_be_read_is_told(project: Project) -> None:
     submit(project, STEPS.format(count=2, pause=0))
     words = ("--space", "http://127.0.0.1:1", "--project", "demo")

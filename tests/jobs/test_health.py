@@ -44,6 +44,7 @@ def steps(first: int, last: int) -> list[str]:
         (("Downloading", "Step 1: loading 3 files"), WAITING, "no step"),
         (("step 1 loss 0.5",), HEALTHY, ""),
         (("  1%|▏ | 1/100 [00:10<01:20,  1.1it/s]",), HEALTHY, ""),
+        (("Tokenizing train dataset: 100%|###| 432/432 [00:00<00:00, 9.1 examples/s]",), WAITING, "no step"),
         (("[TRACKIO WARN] overfitting", "[TRACKIO INFO] plateau"), WAITING, ""),
         ((ERROR,), ALERT, "diverged: lower it"),
         (("step 1 loss 0.5", ERROR, "step 3 loss nan"), ALERT, "diverged: lower it"),

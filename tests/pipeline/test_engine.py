@@ -101,7 +101,7 @@ def test_a_step_that_is_not_open_is_refused(make_play: MakePlay, step: str) -> N
 
 
 BAD_FILES: list[tuple[str, bytes | None, str]] = [
-    ("missing", None, "can not be read"),
+    ("missing", None, "does not exist; allowed: the answer"),
     ("empty", b"", "can not be read as JSON"),
     ("text", b"done", "can not be read as JSON"),
     ("a list", b"[1]", "holds no JSON object"),

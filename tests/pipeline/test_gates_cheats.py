@@ -456,6 +456,10 @@ CHEATS: dict[str, Cheat] = {
     "a smaller error than the log's": Cheat("evaluate", put(stderr=0.0001), "stderr"),
     "a worse baseline than the log's": Cheat("evaluate", put(baselineValue=9.9), "baselineValue"),
     "a baseline of nobody knows what": Cheat("evaluate", put(baselineWhat=None), "baselineWhat: None"),
+    "a surer baseline than the log's": Cheat("evaluate", put(baselineStderr=0.001), "baselineStderr"),
+    "a difference that the log does not tell": Cheat(
+        "evaluate", put(difference={"value": -0.5, "stderr": 0.001}), "difference"
+    ),
     "the baseline left out": Cheat("evaluate", put(baselineValue=None), "baselineValue"),
     "another metric": Cheat("evaluate", put(metric="accuracy"), "metric: accuracy"),
     "the full job as the evaluation": Cheat("evaluate", earlier("full_job"), "belongs to full_job"),

@@ -94,7 +94,7 @@ def test_an_honest_build_of_data_is_accepted(tmp_path: Path) -> None:
     play.world.places.add(built)
     end = {"metric": "rows", "value": 150.0, "n": 200, "stderr": None, "output": str(play.root / built)}
     answer = play.honest.evaluation(_measured(play, json.dumps(end)))
-    answer |= {"metric": "rows", "value": 150, "n": 200, "stderr": None, "baselineValue": None}
+    answer |= {"metric": "rows", "value": 150, "n": 200, "stderr": None, "baselineValue": None, "baselineStderr": None}
     answer |= {"baselineWhat": None}
     assert isinstance(play.judge("evaluate", answer), Accept)
     assert isinstance(play.judge("evaluate", answer | {"value": 200}), Refuse)

@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from mlresearch.jobs import readings
+from mlresearch.model_facts import headers
+from mlresearch.model_facts.place import Folder
 from templates.lab import DATA, Lab, Outcome, plainly, trackio
 
 KEYS = {"metric", "value", "n", "stderr", "steps", "seconds", "peak_memory_mb", "output", "ended"}
@@ -22,12 +25,27 @@ def assert_said(outcome: Outcome) -> None:
     assert re.findall(rf"(?m)^{result['metric']}: (\S+)$", outcome.log) == [f"{result['value']:.6f}"]
 
 
+def assert_model_named(outcome: Outcome, weights: str) -> None:
+    """One line holds the counts of the files that the run left, and no number that is taken for a step or a loss."""
+    (line,) = (line for line in outcome.log.splitlines() if line.startswith("model "))
+    trained = counted(outcome.out, f"{weights}.safetensors")
+    whole = trained + (counted(outcome.out / "tiny", "model.safetensors") if weights == "adapter_model" else 0)
+    assert line == f"model tiny has {whole} parameters, {trained} trained, on cpu"
+    for name in ("tiny", "ada/loss", "work/step/eval_loss", "out/epoch/train", "ada/model-step-20"):
+        assert readings.read(line.replace("tiny", name)) == readings.NOTHING
+
+
+def counted(folder: Path, name: str) -> int:
+    return sum(headers.count(Folder(folder), name).values())
+
+
 @pytest.mark.parametrize("name", DATA)
 def test_a_training_template_takes_one_training_and_one_evaluation_step(name: str, lab: Lab, tmp_path: Path) -> None:
     done = plainly(
         lab, f"train_{name}", tmp_path, "--model", "tiny", "--data", lab.home / DATA[name], SMOKE="1"
     )  # fmt: skip
     assert_said(done)
+    assert_model_named(done, WEIGHTS.get(name, "model"))
     assert set(done.result) == KEYS
     assert done.result["steps"] == 1
     assert done.result["n"] == (6 if name == "grpo" else 8)

@@ -15,9 +15,11 @@ from mlresearch.cli.watching import tell, wait
 from mlresearch.errors import BackendError, NotFound, Unavailable, UsageError
 from mlresearch.jobs import Order, census, news
 from mlresearch.jobs.census import Stranger
-from mlresearch.jobs.order import placed
+from mlresearch.jobs.order import FREE, placed
 from mlresearch.jobs.places import engines, place_of
 from mlresearch.options import Values
+
+OPEN = ("RESERVED", "SUBMITTED")
 
 
 def submit(values: Values) -> Answer:
@@ -75,8 +77,9 @@ def inspect(values: Values) -> Answer:
     backend = backends.get(place.backend, root)
     report = backend.inspect(place)
     jobs.settle(root, job, backend)
-    data = {"job": job, **{key: getattr(report, key) for key in report.__dataclass_fields__}}
-    return Answer(data, f"{job} {report.stage} {durations.show(report.billed_s)} {report.message}".rstrip())
+    data = {"job": job, **{key: getattr(report, key) for key in report.__dataclass_fields__}, "url": place.url}
+    told = [job, report.stage, durations.show(report.billed_s), report.message, place.url]
+    return Answer(data, " ".join(filter(None, told)))
 
 
 def metrics(values: Values) -> Answer:
@@ -116,39 +119,39 @@ def logs(values: Values) -> Answer:
 
 
 def listing(values: Values) -> Answer:
-    root = project_or_here()
+    found = [job for job in _listed(project_or_here()) if values.text("backend") in (None, job["backend"])]
+    kept = [job for job in found if not values.flag("open") or job["stage"] in OPEN]
+    head = ["job", "stage", "experiment", "purpose", "where", "cost", "address"]
+    return Answer({"jobs": kept}, table([_cells(job) for job in kept], head) if kept else "no jobs")
+
+
+def _listed(root: str) -> list[dict[str, Any]]:
+    """Each job of the ledger, in its order."""
     found: dict[str, dict[str, Any]] = {}
+    keys = ("job", "experiment", "purpose", "backend", "flavor", "timeout_s", "ceiling_micro")
+    unknown = {"billed_s": None, "billed_micro": None, "url": None}
     for row in ledger.rows(root):
         if row["event"] == "reserved":
-            keys = ("job", "experiment", "purpose", "backend", "flavor", "timeout_s")
-            found[row["job"]] = {
-                **{key: row[key] for key in keys},
-                "stage": "RESERVED",
-                "billed_s": None,
-                "billed_micro": None,
-            }
+            found[row["job"]] = {**{key: row[key] for key in keys}, "stage": "RESERVED", **unknown}
         elif row["event"] in ("submitted", "adopted"):
-            found[row["job"]]["stage"] = "SUBMITTED"
+            found[row["job"]] |= {"stage": "SUBMITTED", "url": row["url"]}
         elif row["event"] == "settled":
             found[row["job"]] |= {key: row[key] for key in ("stage", "billed_s", "billed_micro")}
         elif row["event"] == "released":
             found[row["job"]]["stage"] = "RELEASED"
-    found = {name: job for name, job in found.items() if values.text("backend") in (None, job["backend"])}
-    kept = [job for job in found.values() if not values.flag("open") or job["stage"] in ("RESERVED", "SUBMITTED")]
-    cells = [
-        [
-            job["job"],
-            job["stage"],
-            job["experiment"] or "-",
-            job["purpose"],
-            f"{job['backend']}/{job['flavor']}",
-        ]
-        for job in kept
-    ]
-    return Answer(
-        {"jobs": kept},
-        table(cells, ["job", "stage", "experiment", "purpose", "where"]) if cells else "no jobs",
-    )
+    return [*found.values()]
+
+
+def _cells(job: dict[str, Any]) -> list[str]:
+    purpose = "-" if job["purpose"] == FREE else job["purpose"]
+    where = f"{job['backend']}/{job['flavor']}"
+    return [job["job"], job["stage"], job["experiment"] or "-", purpose, where, _cost(job), job["url"] or "-"]
+
+
+def _cost(job: dict[str, Any]) -> str:
+    if job["billed_micro"] is not None:
+        return money.show(job["billed_micro"])
+    return f"<= {money.show(job['ceiling_micro'])}" if job["stage"] in OPEN else "-"
 
 
 def cancel(values: Values) -> Answer:

@@ -10,7 +10,7 @@ from mlresearch import backends, money, store
 from mlresearch.cli import Answer, main, record_session
 from mlresearch.errors import GateError, ResearchError, UsageError, shown
 from mlresearch.options import Values
-from mlresearch.pipeline import briefs, closing, drafting, engine, journal, reporting, upkeep
+from mlresearch.pipeline import bills, briefs, closing, drafting, engine, journal, reporting, upkeep
 from mlresearch.pipeline.fold import way
 from mlresearch.pipeline.task import Accept, Halt, SendBack, State, Verdict, World
 
@@ -158,7 +158,7 @@ def _world(root: str) -> World:
 def status(values: Values) -> Answer:
     root, name = _chosen(values)
     state = engine.load(root, name)
-    known = reporting.jobs(state)
+    known = bills.jobs(state)
     spent = sum(job.billed_micro for job in known)
     data = {
         "task": name,
@@ -169,7 +169,7 @@ def status(values: Values) -> Answer:
         "failures": {step: len(past) for step, past in state.failures.items()},
         "jobs": [{"job": job.name, "step": job.step, "stage": job.stage} for job in known],
         "spent_usd": spent / money.MICRO,
-        "approved_usd": _usd(reporting.approved_micro(state)),
+        "approved_usd": _usd(bills.approved_micro(state)),
         "cost_cap_usd": state.task.cost_cap_micro / money.MICRO,
         "stopped": dict(state.stopped) if state.stopped is not None else None,
     }
@@ -182,7 +182,7 @@ def _standing(state: State) -> str:
         mark = "done" if step.name in state.results else "open" if step.name in state.todo else "    "
         failed = len(state.failures.get(step.name, ()))
         lines.append(f"  {mark}  {step.name}: {step.title}{f' ({failed} failed)' if failed else ''}")
-    lines.append(f"{reporting.spending(state)}; backend {state.task.backend}")
+    lines.append(f"{bills.spending(state)}; backend {state.task.backend}")
     if state.stopped is not None:
         lines.append(f"ended ({state.stopped['reason']}): {state.stopped['message']}")
     return "\n".join(lines)
@@ -192,7 +192,7 @@ def finalize(values: Values) -> Answer:
     root, name = _chosen(values)
     state = closing.finalize(root, name, _world(root), stop=values.text("stop"))
     assert state.stopped is not None
-    spent = sum(job.billed_micro for job in reporting.jobs(state))
+    spent = sum(job.billed_micro for job in bills.jobs(state))
     data = {
         "task": name,
         "report": reporting.path(name),
@@ -200,7 +200,7 @@ def finalize(values: Values) -> Answer:
         "compared": reporting.verdict(state),
         "links": reporting.links(state),
         "spent_usd": spent / money.MICRO,
-        "approved_usd": _usd(reporting.approved_micro(state)),
+        "approved_usd": _usd(bills.approved_micro(state)),
     }
     return Answer(data, "\n".join(closing.last_lines(state)))
 

@@ -132,7 +132,7 @@ def _uses(root: str, read: Program, task: str) -> list[str]:
     found = _needs(root, task)
     told = [str(need) for need in found]
     if found:
-        told.append("runs count what is tried again after a failure; one of evaluate may measure the baseline alone")
+        told.append("runs count every new try (memory has four rungs); one of evaluate may be for the baseline")
     if any(need.flavor for need in found):
         told.append("the longest time limit is for a job that ran out of time and gets more")
     elif any(need.step == "full_job" for need in found):

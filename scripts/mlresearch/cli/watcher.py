@@ -18,6 +18,7 @@ from mlresearch.errors import GateError, ResearchError
 from mlresearch.jobs import events, notices, watcher
 from mlresearch.jobs import news as changes
 from mlresearch.jobs.news import Cursor, News
+from mlresearch.jobs.order import FREE
 from mlresearch.options import Values
 from mlresearch.pipeline import drafting, engine
 
@@ -139,7 +140,8 @@ def _ended_line(job: dict[str, Any]) -> str:
     value = "" if job["value"] is None else f" value {job['value']:.6g}"
     why = f" ({job['why']})" if job["why"] else ""
     cost = f"{durations.show(job['billed_s'])} {money.show(job['billed_micro'])}"
-    return f"{job['job']} {job['stage']} {job['experiment'] or '-'} {job['purpose']}{value}{why} {cost}"
+    purpose = "" if job["purpose"] == FREE else f" {job['purpose']}"
+    return f"{job['job']} {job['stage']} {job['experiment'] or '-'}{purpose}{value}{why} {cost}"
 
 
 def _told_line(one: dict[str, Any]) -> str:

@@ -113,4 +113,7 @@ def _text(job: str, data: dict[str, Any], sight: Sight) -> str:
     if sight.verdict != ENDED:
         head = f"{job} {sight.verdict} ({sight.stage}){step}: {sight.why}; {sleep_text(data['sleep_s'])}"
     told = [f"{alert.level.upper()} {alert.said}" for alert in sight.alerts]
-    return "\n".join([head, *told, *(f"can not read {blind}" for blind in sight.blind), f"next: {data['next']}"])
+    told += [f"can not read {blind}" for blind in sight.blind]
+    if sight.alerts or sight.verdict == ENDED:
+        told.append(f"cursor: {sight.cursor}")
+    return "\n".join([head, *told, f"next: {data['next']}"])

@@ -13,13 +13,15 @@ from mlresearch.errors import UsageError
 
 # `{out}` and `{src}` in an argument: a job runs in its out folder, beside the files that travel with it
 PLACES: Mapping[str, str] = {"out": ".", "src": "../src"}
+# the purpose of a job that belongs to no campaign's plan; it says nothing of what the job costs
+FREE = "free"
 
 
 @dataclass(frozen=True)
 class Order:
     """One job that somebody asks for. `files` are further files beside the script, by their path inside the job.
 
-    `purpose` is `free` for a job outside the campaign's own runs: its log is never read for the metric.
+    `purpose` is FREE for a job outside the campaign's own runs: its log is never read for the metric.
     """
 
     backend: str
@@ -38,7 +40,7 @@ class Order:
     launcher: str = "python"
     files: tuple[SourceFile, ...] = ()
     experiment: str | None = None
-    purpose: str = "free"
+    purpose: str = FREE
     seed: int | None = None
     seed_index: int | None = None
     train_job: str | None = None

@@ -2,7 +2,8 @@
 
 Knows the lines of our templates (`step 20 loss 0.69 val 0.81`), of nanoGPT and its kin (`iter 20: loss 2.5, time 3ms`),
 dictionaries of the Transformers Trainer and of JSON, progress bars of tqdm, and the alerts that Trackio prints. It
-refuses to take a word such as `step 3: loading data` for training: a step counts with a metric beside it.
+refuses to take a word such as `step 3: loading data` for training: a step counts with a metric beside it. Nor is a
+bar of `Tokenizing train dataset` one of training.
 """
 
 from __future__ import annotations
@@ -26,7 +27,9 @@ _PAIR = re.compile(
 _ITEM = re.compile(rf"[\"']([A-Za-z_][\w/.@ -]{{0,60}})[\"']\s*:\s*[\"']?({_NUMBER})[\"']?\s*(?=[,}}])", re.I)
 _BAR = re.compile(r"^(.*?)\|?\s*(\d{1,15})/(\d{1,15})\s*\[\d[\d:]*<([^\]]*)\]")
 _PERCENT = re.compile(r"\s*\d{1,3}%\s*$|\s*\d{1,3}%\|.*$")
-_TRAINING = re.compile(r"\b(?:train|training|epoch|step|steps|iter)\b", re.I)
+_WORD = re.compile(r"\b[^\W\d]\w*")
+_TRAINING = re.compile(r"train|training|epochs?|steps?|iters?|iterations?", re.I)
+_BESIDE = re.compile(r"of|model|progress|loop|batch|batches|nan|inf", re.I)
 _METRIC = re.compile(
     r"(?:^|[/_. ])(?:loss|acc|accuracy|train|val|valid|eval|test|ppl|perplexity|rewards?|score|f1|auc|rmse|mae|mse|"
     r"bleu|rouge|bpb|bpc|wer|map|iou|error|err|lr|learning_rate|grad_norm|entropy|kl|return)$",
@@ -125,12 +128,20 @@ def _is_count(value: float | None) -> bool:
 
 
 def _of_bar(found: re.Match[str]) -> Reading:
-    """A bar without a name, or with one that speaks of training, counts steps; another one is a sign of life."""
+    """A bar without a name, or with one of training alone, counts steps; another one is a sign of life."""
     name = _PERCENT.sub("", found[1]).strip(" :|")
     step, total = int(found[2]), int(found[3])
-    is_training = step > 0 and (not name or bool(_TRAINING.search(name)))
+    is_training = step > 0 and (not name or _is_of_training(name))
     # the bar of an epoch ends many times: only one without a name says by its end that training has ended
     return Reading(step, None if name else total, f"{name}/{total}", is_training, metrics=_metrics(found[4]))
+
+
+def _is_of_training(name: str) -> bool:
+    """`Epoch 2/3 loss=0.5` is: words of training and metrics alone. What is done to the train split is not."""
+    first, *rest = _WORD.findall(name) or [""]
+    return bool(_TRAINING.fullmatch(first)) and all(
+        _TRAINING.fullmatch(word) or _BESIDE.fullmatch(word) or _METRIC.search(word) for word in rest
+    )
 
 
 def _metrics(text: str) -> dict[str, float]:

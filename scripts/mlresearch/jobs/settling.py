@@ -11,6 +11,7 @@ from mlresearch import ledger, money, seal
 from mlresearch.backends import COMPLETED, ENDED, LOST, Backend, JobRef, JobReport
 from mlresearch.errors import BackendError, NotFound, ResearchError, Unavailable
 from mlresearch.jobs import intents
+from mlresearch.jobs.order import FREE
 from mlresearch.jobs.patience import Patience, Tell, silent
 from mlresearch.ledger import Transaction
 from mlresearch.metrics import Reading, read
@@ -175,7 +176,7 @@ def _bill(held: Row, report: JobReport) -> Row:
 def metric_pattern(root: str, held: Row) -> str | None:
     """How to find the metric, or None for a job that is no run of the open campaign."""
     approved = seal.load(root)
-    if held["purpose"] == "free" or approved is None or approved.campaign != held["campaign"]:
+    if held["purpose"] == FREE or approved is None or approved.campaign != held["campaign"]:
         return None
     goal = approved.program["goal"]
     place = goal["final"] if held["purpose"] == "final_score" else goal

@@ -5,6 +5,7 @@ layout        which of the files are the model: transformers, adapter, sentence-
 shape         config.json under one set of names
 headers       safetensors headers: numbers by type
 counting      how many parameters, and by which way it was found out
+naming        a size in the name that the count contradicts
 tokenizer     class, vocabulary, special tokens, chat template
 activations   bytes that a layer keeps and needs
 memory        the peak of inference, LoRA, QLoRA and full training

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mlresearch.errors import UsageError
-from mlresearch.model_facts import counting, machines, memory, tokenizer
+from mlresearch.model_facts import counting, machines, memory, naming, tokenizer
 from mlresearch.model_facts.counting import Parameters
 from mlresearch.model_facts.layout import ADAPTER, GGUF, Layout, layout_of
 from mlresearch.model_facts.memory import Estimate, Plan
@@ -40,6 +40,7 @@ def inspect(asked: Asked) -> dict[str, Any]:
     count = counting.parameters(place, layout, shape)
     told = tokenizer.facts(place, layout.folder)
     warnings = [*layout.warnings, *_warnings(place, layout, shape, told)]
+    warnings += naming.contradiction(str(place.about.get("path", place.name)), layout, shape, count)
     data: dict[str, Any] = {
         "model": place.name,
         "source": "local" if "path" in place.about else "hub",

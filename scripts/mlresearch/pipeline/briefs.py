@@ -178,10 +178,10 @@ def _head(found: Brief) -> Iterator[str]:
     yield from (f"note: {note}" for note in found.notes)
     yield from (f"rule {rule}: {RULES[rule]}" for rule in step.rules)
     yield from (f"read: {path}" for path in found.inputs if path not in found.review)
-    told = (
-        "read, and report in reviewed" if "reviewed" in schema.load(f"pipeline/{step.schema}")["required"] else "read"
-    )
-    yield from (f"{told}: {path} {digest}" for path, digest in found.review.items())
+    if "reviewed" in schema.load(f"pipeline/{step.schema}")["required"]:
+        yield from (f"read, and report in reviewed: {path} {digest}" for path, digest in found.review.items())
+    else:
+        yield from (f"read: {path}" for path in found.review)
     if found.subjects:
         yield "check each of these by tools; checked names every one, spelled as here:"
         yield from textwrap.wrap("; ".join(found.subjects), WIDTH, initial_indent="  ", subsequent_indent="  ",

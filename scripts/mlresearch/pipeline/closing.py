@@ -11,7 +11,7 @@ from pathlib import Path
 
 from mlresearch import ledger, seal, store
 from mlresearch.errors import GateError, NotFound
-from mlresearch.pipeline import comparing, derived, drafting, engine, journal, reporting, steps
+from mlresearch.pipeline import bills, comparing, derived, drafting, engine, journal, reporting, steps
 from mlresearch.pipeline.engine import Gates
 from mlresearch.pipeline.gates import GATES
 from mlresearch.pipeline.stops import STOPS
@@ -131,7 +131,7 @@ def last_lines(state: State) -> list[str]:
         raise NotFound(f"{state.task.name} is open", "a finalized task", "pipeline.py finalize")
     conforms = "conforms" if ended["conforms"] else f"does not conform ({len(ended['missing'])} missing)"
     report = reporting.path(state.task.name)
-    known, found = reporting.jobs(state), state.results.get("evaluate")
+    known, found = bills.jobs(state), state.results.get("evaluate")
     if not known and found is None:
         return [f"{state.task.name}: {ended['reason']}, {conforms}; {report}"]
     lines = [f"{state.task.name}: {ended['reason']}, {conforms}"]
@@ -140,4 +140,4 @@ def last_lines(state: State) -> list[str]:
         lines += [f"{what}: {where}" for where, what in reporting.links(state).items()]
     if not ended["conforms"] and "research.recipe" in state.results:
         lines.append("to go on: pipeline.py start with the same words; what was looked up is offered again")
-    return [*lines, f"cost: {reporting.spending(state)}; jobs: {len(known)}", f"report: {report}"]
+    return [*lines, f"cost: {bills.spending(state)}; jobs: {len(known)}", f"report: {report}"]

@@ -9,9 +9,10 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from mlresearch.pipeline import derived
-from mlresearch.pipeline.job_plans import PLUGIN, REPO, SAVED, SCRIPTS, plan, rehearsal
+from mlresearch.pipeline.job_plans import PLUGIN, REPO, SAVED, SCRIPTS, is_folder, plan, rehearsal
 from mlresearch.pipeline.paying import Approval, Submitted, is_unchanged
 from mlresearch.pipeline.profiles import BUILT_IN, DOCUMENTED, PROFILES, Profile
 from mlresearch.pipeline.task import State
@@ -35,7 +36,8 @@ _Spec = tuple[str, str, str, str]
 _LANDMARK: Sequence[_Spec] = (
     ("find papers", "papers.py", "search QUERY", "search.json"),
     ("open one", "papers.py", "details PAPER", "details-PAPER.json"),
-    ("its sections, then one of them", "papers.py", "read PAPER --section S", "read-PAPER-S.json"),
+    ("its sections", "papers.py", "read PAPER", "sections-PAPER.json"),
+    ("one or more of them (--section repeats)", "papers.py", "read PAPER --section S", "read-PAPER-S.json"),
 )
 _CITATIONS: Sequence[_Spec] = (
     ("who built on it", "papers.py", "cites PAPER --influential", "cites-PAPER.json"),
@@ -45,7 +47,7 @@ _CITATIONS: Sequence[_Spec] = (
 )
 _EXAMPLES: Sequence[_Spec] = (
     ("documentation; `hf_docs.py list` names the libraries", "hf_docs.py", "search {documented}", "docs-search.json"),
-    ("one page", "hf_docs.py", "fetch PAGE", "docs-PAGE.json"),
+    ("one page; of a long one, a section (#N)", "hf_docs.py", "fetch PAGE --section S", "docs-PAGE-S.json"),
     ("working code", "code_search.py", "find QUERY --language python", "code-search.json"),
     ("one file", "code_search.py", "read OWNER/NAME PATH", "code-NAME.json"),
 )
@@ -59,7 +61,13 @@ _MODEL: Sequence[_Spec] = (
     ("hardware and prices", "jobs.py", "hardware --backend {backend}", "hardware.json"),
 )
 _DATA: Sequence[_Spec] = (
-    ("the data set", "inspect_dataset.py", "show --dataset {dataset}{judged}{counted}", "dataset.json"),
+    ("the data set", "inspect_dataset.py", "show --dataset {dataset}{judged}", "dataset.json"),
+    (
+        "its lengths in tokens, where the model has a tokenizer.json",
+        "inspect_dataset.py",
+        "show --dataset {dataset}{judged}{counted}",
+        "dataset-tokens.json",
+    ),
 )
 
 _LOOKUPS: Mapping[str, Sequence[_Spec]] = {
@@ -78,6 +86,9 @@ _LOOKUPS: Mapping[str, Sequence[_Spec]] = {
     "final_verification": (
         ("every job", "jobs.py", "list", ""),
         ("the ledger is whole", "campaign.py", "verify", ""),
+        ("what was spent", "pipeline.py", "status", ""),
+        ("one job's log", "jobs.py", "logs --job J", ""),
+        ("what is saved", "hub.py", "list --repo-id {saved}", ""),
         ("a paper", "papers.py", "details PAPER", "details-PAPER.json"),
     ),
 }  # fmt: skip
@@ -90,6 +101,9 @@ def lookups(state: State, step: str) -> list[Line]:
     for why, script, words, evidence in _LOOKUPS.get(step, ()):
         verb = SURFACE.get(script, {}).get(words.partition(" ")[0])
         if verb is None or (values["model"] == BUILT_IN and script == "inspect_model.py"):
+            continue
+        needed = [values[name] for name in ("saved", "counted") if f"{{{name}}}" in words]
+        if not all(needed):
             continue
         line = f"{SCRIPTS}{script} {words.format_map(values)}"
         can_save = any(option.flag == "--save" for option in verb.options)
@@ -107,12 +121,17 @@ def _values(state: State) -> dict[str, str]:
     return {
         "model": model,
         "dataset": str(found["dataset"] or "OWNER/NAME"),
+        "saved": "" if made is None or is_folder(str(made["persistenceDest"])) else str(made["persistenceDest"]),
         "documented": DOCUMENTED.get(method, "QUERY"),
         "sized": f" --method {_weights(asked)}" if method else "",
         "judged": f" --method {method}" if judged else "",
-        "counted": f" --tokenizer {model}" if REPO.fullmatch(model) and model != "OWNER/NAME" else "",
+        "counted": f" --tokenizer {model}" if _reads_text(plan_) and REPO.fullmatch(model) else "",
         "backend": state.task.backend if made is None else str(state.task.backend),
     }
+
+
+def _reads_text(plan_: Mapping[str, Any] | None) -> bool:
+    return plan_ is not None and plan_["taskType"] in ("llm", "classification", "embedding", "eval")
 
 
 def _weights(asked: Mapping[str, str | None]) -> str:

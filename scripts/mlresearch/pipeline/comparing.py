@@ -5,6 +5,8 @@ It says plainly when a result is no better, or so near that chance explains it; 
 
 from __future__ import annotations
 
+import math
+
 from mlresearch.pipeline.task import Output
 
 # fewer standard errors than this are what chance gives in one of twenty measurements
@@ -25,7 +27,7 @@ def baseline(found: Output) -> str:
 
 def verdict(found: Output, direction: str) -> str:
     """One sentence on the difference from the baseline, in the metric's direction; empty where nothing was measured."""
-    value, before, stderr = found.get("value"), found.get("baselineValue"), found.get("stderr")
+    value, before = found.get("value"), found.get("baselineValue")
     if value is None:
         return ""
     if before is None:
@@ -34,16 +36,33 @@ def verdict(found: Output, direction: str) -> str:
     if gain <= 0:
         told = "the same value" if gain == 0 else f"worse by {-gain:.4g}"
         return f"Not better than the baseline: {told}"
-    if stderr is None:
-        return f"Better than the baseline by {gain:.4g}; without a standard error nobody can say that it is not chance"
-    return _against(gain, float(stderr))
+    errors = _errors(found, gain)
+    if errors is None:
+        told = "without the standard errors of both nobody can say that it is not chance"
+        return f"Better than the baseline by {gain:.4g}; {told}"
+    return _against(gain, errors)
 
 
-def _against(gain: float, stderr: float) -> str:
-    if gain <= stderr:
-        return f"No evidence of a gain: the difference of {gain:.4g} is within one standard error ({stderr:.4g})"
-    if gain < CLEAR * stderr:
-        told = f"{gain / stderr:.1f} standard errors; fewer than {CLEAR:.0f} may well be chance"
+def _errors(found: Output, gain: float) -> float | None:
+    """How many standard errors the difference is: of the rows' own differences where they are known, else of two means.
+
+    None where neither is known; infinite where nothing varies.
+    """
+    paired, ours, theirs = found.get("difference"), found.get("stderr"), found.get("baselineStderr")
+    if paired is not None and paired["stderr"] is not None:
+        size, stderr = abs(float(paired["value"])), float(paired["stderr"])
+    elif ours is not None and theirs is not None:
+        size, stderr = gain, math.hypot(float(ours), float(theirs))
+    else:
+        return None
+    return size / stderr if stderr else math.inf
+
+
+def _against(gain: float, errors: float) -> str:
+    if errors <= 1:
+        return f"No evidence of a gain: the difference of {gain:.4g} is within one standard error of it"
+    if errors < CLEAR:
+        told = f"{errors:.1f} standard errors of the difference; fewer than {CLEAR:.0f} may well be chance"
         return f"Better than the baseline by {gain:.4g}, which is {told}"
-    times = f", {gain / stderr:.3g} standard errors" if stderr else ""
+    times = f", {errors:.3g} standard errors of the difference" if math.isfinite(errors) else ""
     return f"Better than the baseline by {gain:.4g}{times}"

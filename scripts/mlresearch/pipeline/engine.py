@@ -145,6 +145,8 @@ def _read(root: str, name: str, given: str) -> Output:
     path = files.inside(root, given)
     if not os.path.realpath(path).startswith(os.path.realpath(Path(root, "work")) + os.sep):
         raise GateError(f"{shown(given)} is not under work/", f"a file under work/{name}/")
+    if not path.exists():
+        raise GateError(f"{given} does not exist", "the answer, written to the path on the page", "pipeline.py next")
     try:
         if path.stat().st_size > LARGEST_OUTPUT:
             raise GateError(f"{given} is larger than {LARGEST_OUTPUT >> 20} MB", "the answer alone")

@@ -94,7 +94,8 @@ def _saving(state: State, step: Step) -> Iterator[str]:
     elif made is not None and step.name in TRIALS:
         result = str(made["persistenceDest"])
         place = trial_place(task, result)
-        stays = "" if is_folder(result) else "; what is pushed stays until a person deletes it"
+        is_pushed = step.name == "gpu_preflight" and not is_folder(result)
+        stays = "; what is pushed stays until a person deletes it" if is_pushed else ""
         yield f"its command gives {place} in place of {result}: the full job alone writes there{stays}"
 
 

@@ -6,68 +6,19 @@ Every number is one that a gate accepted or that the ledger booked; nothing is t
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
 from typing import Any
 
-from mlresearch import durations, ledger, money
-from mlresearch.jobs.prices import FREE_BACKENDS
-from mlresearch.pipeline import comparing, journal, steps
-from mlresearch.pipeline.job_plans import plan
+from mlresearch import durations, money
+from mlresearch.pipeline import bills, comparing, journal, steps
+from mlresearch.pipeline.job_plans import is_folder, plan, trial_place
 from mlresearch.pipeline.profiles import PROFILES
 from mlresearch.pipeline.task import Output, State
 
 _UNAPPROVED = "nothing is approved"  # how a gate's note begins that is about limits, not about a source
 
 
-@dataclass(frozen=True)
-class Job:
-    """A job of the task as the ledger has it; `stage` is None while it is open. Micro-dollars, seconds."""
-
-    name: str
-    step: str
-    backend: str
-    flavor: str
-    stage: str | None
-    billed_s: int
-    billed_micro: int
-    url: str = ""
-
-
 def path(task: str) -> str:
     return f"runs/{task}/report.md"
-
-
-def jobs(state: State) -> list[Job]:
-    """Every job that this folder's ledger holds since the task began, the oldest first; released ones never ran."""
-    root, began = state.task.root, journal.rows(state.task.root, state.task.name)[0]["ts"]
-    steps, found = _steps_of_jobs(state), dict[str, Job]()
-    for row in ledger.rows(root):
-        name = str(row.get("job"))
-        if row["event"] == "reserved" and row["ts"] >= began - 1:
-            found[name] = Job(name, steps.get(name, "-"), row["backend"], row["flavor"], None, 0, 0)
-        elif row["event"] == "released":
-            found.pop(name, None)
-        elif row["event"] in ("submitted", "adopted") and name in found:
-            found[name] = replace(found[name], url=str(row.get("url") or ""))
-        elif row["event"] == "settled" and name in found:
-            billed_s, billed_micro = int(row["billed_s"]), int(row["billed_micro"])
-            found[name] = replace(found[name], stage=str(row["stage"]), billed_s=billed_s, billed_micro=billed_micro)
-    return list(found.values())
-
-
-def approved_micro(state: State) -> int | None:
-    """The dollars that a person approved for this task, in micro-dollars: the last time; None when nobody did."""
-    began = state.started_at - 1
-    rows = [row for row in ledger.rows(state.task.root) if row["event"] == "approved" and row["ts"] >= began]
-    return int(rows[-1]["limits"]["max_usd_micro"]) if rows else None
-
-
-def spending(state: State) -> str:
-    """What was spent and what had been approved, in one line; what the user gave as a cap is neither."""
-    spent, approved = sum(job.billed_micro for job in jobs(state)), approved_micro(state)
-    told = "no limit was approved" if approved is None else f"approved: at most {money.show(approved)}"
-    free = f" (jobs on backend {state.task.backend} are free)" if state.task.backend in FREE_BACKENDS else ""
-    return f"spent {money.show(spent)}; {told}{free}"
 
 
 def verdict(state: State) -> str:
@@ -89,19 +40,11 @@ def links(state: State) -> dict[str, str]:
     return {str(found[key]): name for key, name in names.items() if found.get(key)}
 
 
-def _steps_of_jobs(state: State) -> dict[str, str]:
-    known = {str(failed.job): f"{step} (failed)" for step, past in state.failures.items() for failed in past}
-    for step, output in state.results.items():
-        for key in ("jobId", "baselineJobId"):
-            if output.get(key):
-                known[str(output[key])] = step
-    return known
-
-
 def report(state: State, ended: Output) -> str:
     """The whole report; `ended` says how the task ended, as the journal's last row will have it."""
-    parts = [*_head(state, ended), *_result(state), *_asked(state), *_recipe(state), *_data(state), *_settings(state)]
-    parts += [*_jobs(state), *_failures(state), *_warnings(state), *_unseen(state), *_links(state)]
+    parts = [*_head(state, ended), *_result(state), *_asked(state), *_recipe(state), *_model(state), *_data(state)]
+    parts += [*_settings(state), *_jobs(state), *_alerts(state), *_failures(state), *_warnings(state)]
+    parts += [*_unseen(state), *_links(state)]
     return "\n".join(parts) + "\n"
 
 
@@ -136,7 +79,7 @@ def _asked(state: State) -> Iterator[str]:
         return
     yield from ("", "## What was asked", "")
     yield from (f"- {name}: {value}" for name, value in plan["baseline"].items() if value is not None)
-    yield f"- on backend {state.task.backend}; {spending(state)}"
+    yield f"- on backend {state.task.backend}; {bills.spending(state)}"
     yield from (f"- assumed: {_line(each)}" for each in plan["assumptions"])
 
 
@@ -154,6 +97,37 @@ def _recipe(state: State) -> Iterator[str]:
     yield _line(best["insight"])
     yield "What the source states (what was really used stands under the settings of the full job):"
     yield from (f"- {name}: {value}" for name, value in best["hyperparameters"].items())
+
+
+def _model(state: State) -> Iterator[str]:
+    found = state.results.get("resources.model")
+    if found is None:
+        return
+    verified, count = found["verified"], found["parameters"]
+    size = "number of parameters unknown" if count is None else f"{count:,} parameters"
+    about = [size, *(f"{key} {verified[key]}" for key in ("revision", "licence") if verified[key])]
+    yield from ("", "## The model", "", f"{verified['id']}: {', '.join(about)}.")
+
+
+TRAINED = "gpu_preflight", "full_job"
+
+
+def _alerts(state: State) -> Iterator[str]:
+    """What the jobs warned of while they ran, and what the trials leave behind."""
+    done = {step: state.results[step] for step in TRAINED if step in state.results}
+    found = [(step, one) for step, output in done.items() for one in output["alerts"]]
+    yield from ("", "Alerts while they ran:", "") if found else ()
+    yield from (f"- {step}: {one['level']} {_line(one['title'])}, {_line(one['text'])}" for step, one in found)
+    left = left_over(state)
+    yield from ("", f"Left over: {left}, what the short job saved; a person may delete it.") if left else ()
+
+
+def left_over(state: State) -> str | None:
+    """The repository that the short job wrote; None where it wrote none."""
+    made = state.results.get("implement")
+    if made is None or "gpu_preflight" not in state.results or is_folder(str(made["persistenceDest"])):
+        return None
+    return trial_place(state.task, str(made["persistenceDest"]))
 
 
 def _data(state: State) -> Iterator[str]:
@@ -191,7 +165,7 @@ def _by_option(args: Iterable[str]) -> list[list[str]]:
 
 
 def _jobs(state: State) -> Iterator[str]:
-    known = jobs(state)
+    known = bills.jobs(state)
     yield from ("", "## Jobs", "")
     if not known:
         yield "None ran."
@@ -204,7 +178,7 @@ def _jobs(state: State) -> Iterator[str]:
     elsewhere = [f"- {job.name}: {job.url}" for job in known if job.url.startswith("http")]
     yield from ("", *elsewhere) if elsewhere else ()
     yield ""
-    yield f"Together: {spending(state)}."
+    yield f"Together: {bills.spending(state)}."
 
 
 def _failures(state: State) -> Iterator[str]:

@@ -16,7 +16,7 @@
 Rows hold prompt, and whatever reward() below reads (here: answer). The metric is eval_reward: the mean reward of
 sampled completions to the validation prompts. Leaves the model (or the adapter) and metrics.json in --output.
 
-Prints a line a report, the metric, and last one line of JSON. Metrics and alerts go to Trackio on this machine.
+Prints the model, a line a report, the metric, last one line of JSON. Metrics and alerts go to Trackio on this machine.
 SMOKE=1: one training and one evaluation step on the CPU; with --model tiny nothing is downloaded. Exit status:
 0 done, 3 diverged, 4 out of memory (see the ERROR alert), 143 stopped by SIGTERM (--resume goes on).
 """
@@ -318,6 +318,13 @@ def start_tracking(args: argparse.Namespace) -> Any:
     return trackio
 
 
+def described(name: str, model: torch.nn.Module) -> str:
+    """What is trained, and where: the log of a run shows by it whether that is what was asked for."""
+    parts = list(model.parameters())
+    whole, trained = sum(part.numel() for part in parts), sum(part.numel() for part in parts if part.requires_grad)
+    return f"model {name} has {whole} parameters, {trained} trained, on {parts[0].device}"
+
+
 def run(args: argparse.Namespace, build: Any, measure: Any, **judged: Any) -> int:
     """Build the trainer, train it under the Watch, measure, save, push; the exit status."""
     signal.signal(signal.SIGTERM, lambda *_: stop_asked.append(1))
@@ -326,6 +333,7 @@ def run(args: argparse.Namespace, build: Any, measure: Any, **judged: Any) -> in
     set_seed(args.seed)
     trackio = start_tracking(args)  # before anything imports Trackio: it reads its folder from the environment then
     trainer = build(args)
+    print(described(args.model, trainer.model), flush=True)
     watch = Watch(trackio, **judged)
     trainer.add_callback(watch)
     trainer.remove_callback(PrinterCallback)

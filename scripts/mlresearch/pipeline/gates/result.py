@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from mlresearch import ledger
 from mlresearch.backends import COMPLETED
 from mlresearch.errors import Unavailable
 from mlresearch.pipeline import conformity, script_scope
@@ -98,6 +99,9 @@ def _by_value(state: State, world: World) -> str:
     return "; ".join(local)
 
 
+# what a script calls the difference to the baseline, row by row
+DIFFERENCES = ("difference", "difference_of_losses")
+
 ITEMS: Mapping[str, Item] = {
     "referenceNamed": _reference,
     "datasetVerified": _dataset,
@@ -138,11 +142,25 @@ def _numbers(look: Look, output: Output, end: Mapping[str, Any], metric: str) ->
         is_same = same(output[key], told.get(key))
         look.expect(is_same, f"{key}: {output[key]}, and the log says {told.get(key)}")
     look.expect(isinstance(told.get("value"), int | float), f"the log gives no number for {metric}")
-    before = _before(look, output, told, metric)
-    is_same = same(output["baselineValue"], before)
-    look.expect(is_same, f"baselineValue: {output['baselineValue']}, and the log says {before}")
+    _beside(look, output, told, metric)
     is_told = (output["baselineWhat"] is None) == (output["baselineValue"] is None)
     look.expect(is_told, f"baselineWhat: {output['baselineWhat']}, and baselineValue is {output['baselineValue']}")
+
+
+def _beside(look: Look, output: Output, told: Mapping[str, Any], metric: str) -> None:
+    """The baseline, and the difference example by example where the script measured both on the same rows."""
+    before = _before(look, output, told, metric)
+    for key, name in (("baselineValue", "value"), ("baselineStderr", "stderr")):
+        is_same = same(output[key], before.get(name))
+        look.expect(is_same, f"{key}: {output[key]}, and the log says {before.get(name)}")
+    known = (told.get(name) for name in DIFFERENCES) if before is told.get("baseline") else ()
+    paired = next((found for found in known if isinstance(found, dict)), None)
+    claimed = output["difference"]
+    keys = ("value", "stderr")
+    is_same = (claimed is None) == (paired is None)
+    is_same = is_same and all(same((claimed or {}).get(key), (paired or {}).get(key)) for key in keys)
+    found = None if paired is None else {key: paired.get(key) for key in keys}
+    look.expect(is_same, f"difference: {claimed}, and the log says {found}")
 
 
 def measured(end: Mapping[str, Any], metric: str) -> Mapping[str, Any] | None:
@@ -154,21 +172,20 @@ def measured(end: Mapping[str, Any], metric: str) -> Mapping[str, Any] | None:
     return end if end.get("metric") == metric else None
 
 
-def _before(look: Look, output: Output, told: Mapping[str, Any], metric: str) -> object:
-    """The metric of the baseline: of a job of its own where one is named, else of the same line."""
+def _before(look: Look, output: Output, told: Mapping[str, Any], metric: str) -> Mapping[str, Any]:
+    """What was measured of the baseline: by a job of its own where one is named, else on the same line."""
     name = output["baselineJobId"]
     if name is None or name == output["jobId"]:
         baseline = told.get("baseline")
-        return baseline.get("value") if isinstance(baseline, dict) else None
+        return baseline if isinstance(baseline, dict) else {}
     job = look.world.job(name)
     if job is None or job.stage != COMPLETED:
         look.faults.append(f"baselineJobId: {name} is no job of the ledger that completed")
-        return None
+        return {}
     of_result = look.world.job(output["jobId"])
     is_same = of_result is not None and dict(job.files) == dict(of_result.files)
     look.expect(is_same, f"baselineJobId: {name} ran another script than {output['jobId']}")
-    found = measured(last_object(job.log), metric)
-    return None if found is None else found.get("value")
+    return measured(last_object(job.log), metric) or {}
 
 
 def _where(look: Look, output: Output, end: Mapping[str, Any]) -> str:
@@ -218,8 +235,11 @@ def final_verification(state: State, output: Output, world: World) -> Verdict:
 
 def _artifacts(look: Look, output: Output) -> None:
     """Every address answers, every path is there, and the result itself is among them."""
+    jobs = {row.get("url") for row in ledger.rows(look.root)}
     for number, artifact in enumerate(output["artifacts"]):
         where, place = artifact["where"], f"artifacts.{number}"
+        if "://" in where and where in jobs:  # as the backend gave it
+            continue
         if "://" in where:
             look.resolves(place, "web", where)
         else:
