@@ -133,9 +133,10 @@ def test_the_end_of_a_task_is_told_with_number_baseline_cost_and_report(at: At) 
         player.step(brief)
     code, text = told("pipeline.py", "finalize")
     assert code == 0
+    before = "baseline (the model before training): 2.4 (standard error 0.02)"
     assert text.splitlines() == [
         f"{task}: completed, conforms",
-        "eval_loss: 1.9 (n = 200, standard error 0.01); baseline (the model before training): 2.4",
+        f"eval_loss: 1.9 (n = 200, standard error 0.01); {before}",
         "Better than the baseline by 0.5, 22.4 standard errors of the difference",
         f"model: work/{task}/model",
         "cost: spent $0.00; approved: at most $0.00 (jobs on backend local are free); jobs: 4",

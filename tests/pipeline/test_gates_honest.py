@@ -47,6 +47,22 @@ def test_an_honest_task_on_this_machine_is_accepted_at_every_step(tmp_path: Path
     assert state.stopped is None
 
 
+@pytest.mark.parametrize(("device", "is_noted"), [("cpu", True), ("cuda:0", False)])
+def test_a_job_that_leaves_its_accelerator_idle_is_accepted_with_a_note(
+    tmp_path: Path, device: str, is_noted: bool
+) -> None:
+    play = Play(tmp_path / "project")
+    play.advance("gpu_preflight")
+    answer = play.answer("gpu_preflight")
+    before = play.world.job(answer["jobId"])
+    assert before is not None
+    line = f"model {MODEL} has 494032768 parameters, 8798208 trained, on {device}"
+    play.world.change(answer["jobId"], log=(line, *before.log))
+    done = play.complete("gpu_preflight", answer)
+    assert isinstance(done, Accept)
+    assert any("trained on its cpu" in note for note in done.notes) == is_noted
+
+
 def _measured(play: Play, log: str, **facts: Any) -> str:
     """A job of the task's own script, outside any plan."""
     script = play.honest.write("measure.py", "print('measures')\n")

@@ -34,7 +34,11 @@ COMPARED: list[tuple[dict[str, Any], str, str]] = [
     ({"stderr": None}, "maximize", "without the standard errors of both nobody can say that it is not chance"),
     ({"baselineStderr": None}, "maximize", "without the standard errors of both nobody can say that it is not chance"),
     ({"stderr": 0, "baselineStderr": 0}, "maximize", "Better than the baseline by 0.1"),
-    ({"difference": {"value": 0.1, "stderr": 0.01}}, "maximize", "by 0.1, 10 standard errors of the difference"),
+    (
+        {"difference": {"value": 0.1, "stderr": 0.01}},
+        "maximize",
+        "by 0.1, 10 standard errors of the difference (0.1 row by row, standard error 0.01)",
+    ),
     ({"difference": {"value": 0.1, "stderr": 0.2}}, "maximize", "is within one standard error of it"),
     ({"difference": {"value": 0.1, "stderr": None}}, "maximize", "by 0.1, 2.5 standard errors of the difference"),
     ({"baselineValue": None}, "maximize", "No baseline was measured"),
@@ -52,9 +56,12 @@ def test_a_result_is_called_better_only_in_its_direction_and_beyond_its_error(
 
 
 def test_a_line_of_the_result_names_what_the_baseline_is() -> None:
-    assert comparing.measured(USUAL) == "accuracy: **0.9** (n = 200, standard error 0.024); baseline: 0.8"
+    assert (
+        comparing.measured(USUAL)
+        == "accuracy: **0.9** (n = 200, standard error 0.024); baseline: 0.8 (standard error 0.032)"
+    )
     named = comparing.measured({**USUAL, "baselineWhat": "the largest class", "stderr": None})
-    assert named.endswith("(n = 200, standard error unknown); baseline (the largest class): 0.8")
+    assert named.endswith("(n = 200, standard error unknown); baseline (the largest class): 0.8 (standard error 0.032)")
     assert comparing.measured({**USUAL, "baselineValue": None}).endswith("baseline: not measured")
 
 
@@ -146,7 +153,7 @@ def test_sources_that_could_not_be_reached_are_told_whoever_noticed(at: At) -> N
     play.advance("implement")
     play.complete("implement", play.answer("implement"))
     play.advance()
-    told = section(ended(play), "What could not be seen or looked up")
+    told = section(ended(play), "What could not be seen, and what the checks noted")
     assert "- research.landmark: Semantic Scholar was down" in told
     assert "- research.citations: sources.1: https://huggingface.co/docs/trl/sft_trainer could not be looked up" in told
     assert "approved" not in told
@@ -175,7 +182,8 @@ def test_the_last_lines_hold_all_that_a_person_asks_for(at: At) -> None:
     closing.finalize(str(play.root), play.task, play.world)
     first, number, gained, model, cost, report = closing.last_lines(play.state)
     assert first == f"{play.task}: completed, conforms"
-    assert number == "eval_loss: 1.9 (n = 200, standard error 0.01); baseline (the model before training): 2.4"
+    before = "baseline (the model before training): 2.4 (standard error 0.02)"
+    assert number == f"eval_loss: 1.9 (n = 200, standard error 0.01); {before}"
     assert gained == "Better than the baseline by 0.5, 22.4 standard errors of the difference"
     assert model == f"model: https://huggingface.co/{play.honest.output}"
     assert cost == "cost: spent $0.00; no limit was approved; jobs: 0"

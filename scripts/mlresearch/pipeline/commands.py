@@ -193,7 +193,8 @@ def _rehearsed(state: State) -> list[Line]:
     job = rehearsal(state)
     if job is None:
         return []
-    why = f"then the evaluation too, for nothing ({SAVED}: the folder under runs/jobs/J/out that holds what was saved)"
+    where = f"{SAVED}: runs/jobs/J/out, or the folder in it that holds what was saved"
+    why = f"the evaluation may be tried too, for nothing; it is not handed in ({where})"
     return [Line(why, job.command)]
 
 

@@ -20,9 +20,10 @@ def measured(found: Output) -> str:
 
 
 def baseline(found: Output) -> str:
-    value, what = found.get("baselineValue"), found.get("baselineWhat")
+    value, what, stderr = found.get("baselineValue"), found.get("baselineWhat"), found.get("baselineStderr")
     name = f"baseline ({what})" if what else "baseline"
-    return f"{name}: {'not measured' if value is None else value}"
+    error = "" if value is None or stderr is None else f" (standard error {stderr})"
+    return f"{name}: {'not measured' if value is None else value}{error}"
 
 
 def verdict(found: Output, direction: str) -> str:
@@ -36,11 +37,14 @@ def verdict(found: Output, direction: str) -> str:
     if gain <= 0:
         told = "the same value" if gain == 0 else f"worse by {-gain:.4g}"
         return f"Not better than the baseline: {told}"
-    errors = _errors(found, gain)
+    errors, paired = _errors(found, gain), found.get("difference")
     if errors is None:
         told = "without the standard errors of both nobody can say that it is not chance"
         return f"Better than the baseline by {gain:.4g}; {told}"
-    return _against(gain, errors)
+    told = _against(gain, errors)
+    if paired is not None and paired["stderr"] is not None:  # in the unit of what the rows have: losses, for perplexity
+        told += f" ({paired['value']:.4g} row by row, standard error {paired['stderr']:.2g})"
+    return told
 
 
 def _errors(found: Output, gain: float) -> float | None:

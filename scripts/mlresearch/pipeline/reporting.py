@@ -212,7 +212,7 @@ def _unseen(state: State) -> Iterator[str]:
         found.append(("research.recipe", "citing papers could not be followed in full"))
     found += [(step, note) for step, notes in _notes(state).items() for note in notes]
     if found:
-        yield from ("", "## What could not be seen or looked up", "")
+        yield from ("", "## What could not be seen, and what the checks noted", "")
     yield from dict.fromkeys(f"- {step}: {_line(told)}" for step, told in found)
 
 

@@ -138,7 +138,7 @@ def _page(url: str) -> bool:
     try:
         parts = urlsplit(url)
         host, path = (parts.hostname or "").lower(), parts.path.strip("/")
-        if host in _HUB_HOSTS:
+        if host in _HUB_HOSTS or url.startswith(f"{HUB.base}/"):
             return _hub_page(path)
         if host in _PAPER_HOSTS:
             return bool(papers.details(identify(url)).papers)

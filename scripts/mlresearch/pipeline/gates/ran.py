@@ -5,11 +5,13 @@ A failure never comes through `complete`: it is told with `pipeline.py fail`, so
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from mlresearch.backends import COMPLETED
+from mlresearch.jobs.prices import FREE_BACKENDS
 from mlresearch.pipeline import script_scope
 from mlresearch.pipeline.gates import code
 from mlresearch.pipeline.gates.looking import Look, alerts, is_broken, last_object, steps_in, tail_faults
@@ -72,7 +74,17 @@ def _trained(look: Look, step: str, output: Output) -> Verdict:
     look.expect(done >= 1, f"the log of {ran.job.job} shows no training step")
     look.expect(output["lastStep"] == done, f"lastStep: {output['lastStep']}, and the log shows {done}")
     _alerts(look, output, ran.job)
+    _device(look, ran.job)
     return look.verdict()
+
+
+def _device(look: Look, job: JobFacts) -> None:
+    """Our templates say where the model lies. On paid hardware with an accelerator the CPU is money for nothing."""
+    is_paid_for = job.backend not in FREE_BACKENDS and not job.flavor.startswith("cpu")
+    for line in job.log if is_paid_for else ():
+        if re.match(r"model \S+ has \d+ parameters, \d+ trained, on cpu\s*$", line):
+            look.notes.append(f"{job.job} was paid for {job.flavor} and trained on its cpu: {line.strip()}")
+            return
 
 
 def _alerts(look: Look, output: Output, job: JobFacts) -> None:
