@@ -238,6 +238,33 @@ def test_a_step_without_counted_attempts_ends_only_by_saying_that_it_can_not_be_
     assert hand_in(play, "plan", diagnosis(play, "unknown", "nothing", unrecoverable=True)).reason == "planning_failed"
 
 
+@pytest.mark.parametrize(
+    ("category", "changes", "reason"),
+    [
+        ("resource_not_found", {}, "resource_unavailable"),
+        ("auth_or_gated", {}, "gated_access"),
+        ("unknown", {"scopeChange": True}, "scope_change"),
+        ("unknown", {}, "research_unverified"),
+    ],
+)
+def test_a_step_without_attempts_ends_for_the_reason_that_its_diagnosis_names(
+    make_play: MakePlay, category: str, changes: dict[str, Any], reason: str
+) -> None:
+    play = make_play()
+    play.advance("research.datasets")
+    told = diagnosis(play, category, "there is no such data set", unrecoverable=True) | changes
+    assert hand_in(play, "research.datasets", told).reason == reason
+    assert play.state.stopped is not None
+    assert play.state.stopped["reason"] == reason
+
+
+def test_a_category_that_is_none_is_refused_with_those_that_are(make_play: MakePlay) -> None:
+    play = make_play()
+    with pytest.raises(GateError, match=r"'data_is_gone' is not one of oom, .*; next: mend it, then fail --phase plan"):
+        hand_in(play, "plan", diagnosis(play, "data_is_gone", "gone", unrecoverable=True))
+    assert play.state.stopped is None
+
+
 # --- every reason to stop, by the shortest play that reaches it ---
 
 

@@ -148,9 +148,9 @@ def test_the_listing_of_hardware_is_evidence_for_the_model_that_a_template_build
     play = Play(tmp_path / "project", f"Train a tiny model on {DATASET} with SFT", backend="local")
     plan_ = play.honest.plan()
     of_tiny = {"model": "tiny", "adapter": None, "sequenceLength": None}
-    play.complete("plan", plan_ | {"baseline": plan_["baseline"] | of_tiny})
     play.world.models["tiny"] = a_model(revision=None, licence=None, parameters=None)
     play.world.known.add(("model", "tiny"))
+    play.complete("plan", plan_ | {"baseline": plan_["baseline"] | of_tiny})
     play.advance("resources.model")
     (page,) = (one for one in briefs.briefs(play.state) if one.step.name == "resources.model")
     assert "its evidence is the listing of hardware" in briefs.text(page)
@@ -196,9 +196,30 @@ def test_data_that_can_not_be_inspected_now_is_not_taken_on_trust(tmp_path: Path
 def test_a_plan_in_the_users_words_is_accepted(tmp_path: Path, text: str, baseline: dict[str, Any]) -> None:
     play = Play(tmp_path / "project", text)
     open_to_choice = {"model": None, "dataset": None, "adapter": None, "sequenceLength": None}
+    play.world.models |= {name: a_model() for name in [baseline.get("model")] if name}
+    play.world.datasets |= {name: a_model() for name in [baseline.get("dataset")] if name}
     plan = play.honest.plan()
     verdict = play.judge("plan", plan | {"baseline": plan["baseline"] | open_to_choice | baseline})
     assert isinstance(verdict, Accept), verdict
+
+
+@pytest.mark.parametrize("kind", ["models", "datasets"])
+def test_what_the_user_named_is_looked_up_before_anything_is_built_on_it(tmp_path: Path, kind: str) -> None:
+    play = Play(tmp_path / "project")
+    getattr(play.world, kind).clear()
+    done = play.complete("plan", play.honest.plan())
+    assert isinstance(done, Halt)
+    assert done.reason == "resource_unavailable"
+    assert play.state.stopped is not None
+    assert "Nothing was put in its place" in play.state.stopped["message"]
+
+
+def test_a_source_that_is_down_stops_no_plan(tmp_path: Path) -> None:
+    play = Play(tmp_path / "project")
+    play.world.silent |= {"model", "dataset"}
+    done = play.complete("plan", play.honest.plan())
+    assert isinstance(done, Accept)
+    assert "could not be looked up" in " ".join(done.notes)
 
 
 @pytest.mark.parametrize("dataset", ["data/train.csv", "data"])
@@ -208,6 +229,7 @@ def test_the_other_half_of_a_split_needs_no_mention(tmp_path: Path, dataset: str
         path = Path(play.state.task.root, "data", f"{name}.csv")
         path.parent.mkdir(exist_ok=True)
         path.write_text("text,label\n")
+    play.world.models["tiny"] = play.world.datasets[dataset] = a_model(revision=None)
     plan = play.honest.plan()
     wanted = {"model": "tiny", "dataset": dataset, "adapter": None, "sequenceLength": None}
     plan |= {"baseline": plan["baseline"] | wanted}

@@ -21,6 +21,12 @@ from mlresearch.pipeline.rules import RULES
 from mlresearch.pipeline.steps import Step
 from mlresearch.pipeline.task import State
 
+# what a diagnosis holds where no job can fail; the names of taxonomy that fit there
+_GIVING_UP = (
+    '{"category": "resource_not_found" (missing), "auth_or_gated", "dataset_schema_mismatch" or "unknown", '
+    '"jobId": null, "rootCause": "…", "evidenceLines": ["of the look-up, to the letter"], "minimalFix": "…", '
+    '"configChanges": {}, "scopeChange": false, "oomLadderRung": 0, "unrecoverable": true, "recheckedDocs": []}'
+)
 LONGEST = 118  # lines of one page as text
 WIDTH = 118  # of a list that is wrapped
 
@@ -221,6 +227,6 @@ def _answer(found: Brief) -> Iterator[str]:
         when = "when it failed" if found.attempts is not None else "when it can not be done as asked (unrecoverable)"
         yield f"{when}: {found.fail}"
         if found.attempts is None:
-            yield f"  with all of {', '.join(schema.load('pipeline/failure')['properties'])}"
+            yield f"  {_GIVING_UP}"
     if found.approval is None and not found._has_failed:
         yield f"when it is done: {found.complete}"

@@ -19,7 +19,7 @@ from typing import Any
 from mlresearch import gates as files
 from mlresearch import schema, store
 from mlresearch.errors import GateError, NotFound, UsageError, shown
-from mlresearch.pipeline import derived, fold, journal, paying, retries, script_scope, steps
+from mlresearch.pipeline import derived, fold, journal, paying, retries, script_scope, steps, taxonomy
 from mlresearch.pipeline.gates import GATES
 from mlresearch.pipeline.job_plans import amended, plan
 from mlresearch.pipeline.retries import Answer, Failure
@@ -134,10 +134,10 @@ def _open_step(state: State, name: str) -> Step:
     return steps.BY_NAME[name]
 
 
-def _refusal(step: Step, faults: list[str]) -> GateError:
+def _refusal(step: Step, faults: list[str], verb: str = "complete") -> GateError:
     count = f"{len(faults)} faults" if len(faults) > 1 else "1 fault"
     told = f"{step.name}: {count}: " + " | ".join(faults)
-    return GateError(told, "an answer that holds when it is looked up", f"mend it, then complete --phase {step.name}")
+    return GateError(told, "an answer that holds when it is looked up", f"mend it, then {verb} --phase {step.name}")
 
 
 def _read(root: str, name: str, given: str) -> Output:
@@ -203,13 +203,13 @@ def fail(root: str, name: str, step_name: str, analysis_file: str, world: World)
         analysis = _read(root, name, analysis_file)
         faults = schema.faults("pipeline/failure", analysis) or _unfounded(state, step, analysis, world)
         if faults:
-            raise _refusal(step, faults)
+            raise _refusal(step, faults, "fail")
         if step.tries == 0:
             return _give_up(state, step, analysis)
         failed = Failed(_failure(state, step, analysis, world), analysis, analysis["jobId"])
         answer = _answer(state, step, failed)
         if answer.reason == "refused":
-            raise _refusal(step, [answer.what])
+            raise _refusal(step, [answer.what], "fail")
         journal.append(
             root, name, "failed",
             step=step.name, failure=asdict(failed.failure), analysis=analysis, job=failed.job,
@@ -223,7 +223,11 @@ def _give_up(state: State, step: Step, analysis: Output) -> Answer:
     """A step without tries is done again by `complete`; only what can not be done at all ends here."""
     if not analysis["unrecoverable"]:
         raise GateError(f"{step.name} has no attempts to count", "complete, with a better answer", "pipeline.py next")
-    reason = _GIVEN_UP[step.group]
+    category = taxonomy.BY_NAME.get(analysis["category"])
+    if category is None:
+        allowed = ", ".join(taxonomy.BY_NAME)
+        raise _refusal(step, [f"category {shown(analysis['category'])} is not one of {allowed}"], "fail")
+    reason = category.stops or ("scope_change" if analysis["scopeChange"] else _GIVEN_UP[step.group])
     halt(state, step.name, Halt(reason, str(analysis["rootCause"])))
     return Answer(reason, str(analysis["rootCause"]))
 

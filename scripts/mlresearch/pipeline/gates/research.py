@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any
 
-from mlresearch.errors import Unavailable
+from mlresearch.errors import NotFound, Unavailable
 from mlresearch.pipeline import steps
 from mlresearch.pipeline.gates import asked
 from mlresearch.pipeline.gates.looking import Look, plain
@@ -34,7 +34,23 @@ def plan(state: State, output: Output, world: World) -> Verdict:
         look.expect(method in profile.methods, told)
     _names(look, output["baseline"])
     _words(look, output["baseline"])
-    return look.verdict()
+    return look.verdict() if look.faults else _is_there(look, output["baseline"]) or look.verdict()
+
+
+def _is_there(look: Look, baseline: Mapping[str, Any]) -> Halt | None:
+    """What the user named is looked up before anything is built on it; a source that does not answer stops nothing."""
+    for kind, ask in (("model", look.world.model), ("dataset", look.world.dataset)):
+        name = baseline[kind]
+        try:
+            found = ask(name) if name is not None else {}
+        except NotFound:
+            found = None
+        except Unavailable as error:
+            look.notes.append(f"whether {name} is there could not be looked up: {error.wrong}")
+            continue
+        if found is None:
+            return Halt("resource_unavailable", f"there is no {kind} {name}, or not for this account")
+    return None
 
 
 def _trivial(look: Look, output: Output) -> None:
