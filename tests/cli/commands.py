@@ -67,6 +67,11 @@ class Project:
         answer: dict[str, Any] = json.loads(found.stdout)
         return answer
 
+    def cancel_open_jobs(self) -> None:
+        """So that no job outlives its test."""
+        for job in self.done("jobs.py", "list", "--open")["jobs"]:
+            self.done("jobs.py", "cancel", "--job", job["job"])
+
     def approve(self, text: str) -> None:
         (self.root / "program.md").write_text(text)
         self.done("program.py", "approve", "--digest", program.parse(text).digest)

@@ -39,8 +39,7 @@ ONE_OFF = (*PAID, "--max-usd", "5")
 def project(tmp_path: Path) -> Iterator[Project]:
     made = Project(tmp_path)
     yield made
-    for job in made.done("jobs.py", "list", "--open")["jobs"]:
-        made.done("jobs.py", "cancel", "--job", job["job"])
+    made.cancel_open_jobs()
 
 
 def submit(project: Project, source: str, *words: str) -> None:

@@ -74,8 +74,7 @@ class Bench(Project):
 def bench(tmp_path: Path) -> Iterator[Bench]:
     made = Bench(tmp_path)
     yield made
-    for job in made.done("jobs.py", "list", "--open")["jobs"]:
-        made.done("jobs.py", "cancel", "--job", job["job"])
+    made.cancel_open_jobs()
 
 
 def category(told: dict[str, Any], title: str) -> str | None:

@@ -159,7 +159,6 @@ def status(values: Values) -> Answer:
     root, name = _chosen(values)
     state = engine.load(root, name)
     known = bills.jobs(state)
-    spent = sum(job.billed_micro for job in known)
     data = {
         "task": name,
         "text": state.task.text,
@@ -168,7 +167,7 @@ def status(values: Values) -> Answer:
         "todo": list(state.todo),
         "failures": {step: len(past) for step, past in state.failures.items()},
         "jobs": [{"job": job.name, "step": job.step, "stage": job.stage} for job in known],
-        "spent_usd": spent / money.MICRO,
+        "spent_usd": _usd(bills.spent_micro(known)),
         "approved_usd": _usd(bills.approved_micro(state)),
         "cost_cap_usd": state.task.cost_cap_micro / money.MICRO,
         "stopped": dict(state.stopped) if state.stopped is not None else None,
@@ -192,14 +191,13 @@ def finalize(values: Values) -> Answer:
     root, name = _chosen(values)
     state = closing.finalize(root, name, _world(root), stop=values.text("stop"))
     assert state.stopped is not None
-    spent = sum(job.billed_micro for job in bills.jobs(state))
     data = {
         "task": name,
         "report": reporting.path(name),
         **state.stopped,
         "compared": reporting.verdict(state),
         "links": reporting.links(state),
-        "spent_usd": spent / money.MICRO,
+        "spent_usd": _usd(bills.spent_micro(bills.jobs(state))),
         "approved_usd": _usd(bills.approved_micro(state)),
     }
     return Answer(data, "\n".join(closing.last_lines(state)))

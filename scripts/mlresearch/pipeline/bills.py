@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from mlresearch import ledger, money
 from mlresearch.jobs.prices import FREE_BACKENDS
-from mlresearch.pipeline import journal
 from mlresearch.pipeline.task import State
 
 
@@ -26,11 +26,10 @@ class Job:
 
 def jobs(state: State) -> list[Job]:
     """Every job that this folder's ledger holds since the task began, the oldest first; released ones never ran."""
-    root, began = state.task.root, journal.rows(state.task.root, state.task.name)[0]["ts"]
     steps, found = _steps_of_jobs(state), dict[str, Job]()
-    for row in ledger.rows(root):
+    for row in ledger.rows(state.task.root):
         name = str(row.get("job"))
-        if row["event"] == "reserved" and row["ts"] >= began - 1:
+        if row["event"] == "reserved" and row["ts"] >= state.started_at - 1:
             found[name] = Job(name, steps.get(name, "-"), row["backend"], row["flavor"], None, 0, 0)
         elif row["event"] == "released":
             found.pop(name, None)
@@ -49,12 +48,17 @@ def approved_micro(state: State) -> int | None:
     return int(rows[-1]["limits"]["max_usd_micro"]) if rows else None
 
 
+def spent_micro(found: Iterable[Job]) -> int:
+    """What jobs were billed together, in micro-dollars."""
+    return sum(job.billed_micro for job in found)
+
+
 def spending(state: State) -> str:
     """What was spent and what had been approved, in one line; what the user gave as a cap is neither."""
-    spent, approved = sum(job.billed_micro for job in jobs(state)), approved_micro(state)
+    approved = approved_micro(state)
     told = "no limit was approved" if approved is None else f"approved: at most {money.show(approved)}"
     free = f" (jobs on backend {state.task.backend} are free)" if state.task.backend in FREE_BACKENDS else ""
-    return f"spent {money.show(spent)}; {told}{free}"
+    return f"spent {money.show(spent_micro(jobs(state)))}; {told}{free}"
 
 
 def _steps_of_jobs(state: State) -> dict[str, str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +21,7 @@ from mlresearch.pipeline.profiles import BUILT_IN, TEMPLATES
 from mlresearch.pipeline.task import Accept, Output, Refuse, State, Verdict, World
 from mlresearch.sources.papers_record import identify
 
+Found = Mapping[str, Any]
 LARGEST_EVIDENCE = 20_000_000
 
 
@@ -106,6 +107,16 @@ class Look:
             told = f"nothing is approved yet ({error.wrong}); next asks for it before the first job that may cost"
             self.notes += [told] if is_due else []
             return None
+
+
+def looked_up(ask: Callable[[], Found | None]) -> tuple[Found | None, str]:
+    """What there is, None for nothing, and why nothing is known where its source did not answer."""
+    try:
+        return ask(), ""
+    except NotFound:
+        return None, ""
+    except Unavailable as error:
+        return None, error.wrong
 
 
 def told_in(content: bytes) -> str:

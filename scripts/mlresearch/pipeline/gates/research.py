@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence, Set
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from mlresearch.errors import NotFound, Unavailable
+from mlresearch.errors import Unavailable
 from mlresearch.pipeline import steps
 from mlresearch.pipeline.gates import asked
-from mlresearch.pipeline.gates.looking import Look, plain
+from mlresearch.pipeline.gates.looking import Look, looked_up, plain
 from mlresearch.pipeline.profiles import PROFILES
 from mlresearch.pipeline.task import Halt, Output, State, Task, Verdict, World
 
@@ -41,14 +42,12 @@ def _is_there(look: Look, baseline: Mapping[str, Any]) -> Halt | None:
     """What the user named is looked up before anything is built on it; a source that does not answer stops nothing."""
     for kind, ask in (("model", look.world.model), ("dataset", look.world.dataset)):
         name = baseline[kind]
-        try:
-            found = ask(name) if name is not None else {}
-        except NotFound:
-            found = None
-        except Unavailable as error:
-            look.notes.append(f"whether {name} is there could not be looked up: {error.wrong}")
+        if name is None:
             continue
-        if found is None:
+        found, why = looked_up(partial(ask, name))
+        if why:
+            look.notes.append(f"whether {name} is there could not be looked up: {why}")
+        elif found is None:
             return Halt("resource_unavailable", f"there is no {kind} {name}, or not for this account")
     return None
 

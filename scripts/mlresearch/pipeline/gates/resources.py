@@ -7,11 +7,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from mlresearch.data_rules import METHODS
-from mlresearch.errors import NotFound, Unavailable
-from mlresearch.pipeline.gates.looking import Look, is_built_in
+from mlresearch.errors import Unavailable
+from mlresearch.pipeline.gates.looking import Found, Look, is_built_in, looked_up
 from mlresearch.pipeline.task import Halt, Output, State, Verdict, World
 
-Found = Mapping[str, Any]
 # of a model's parameters: a count on its page is often rounded
 NEAR = 0.05
 
@@ -21,7 +20,8 @@ def model(state: State, output: Output, world: World) -> Verdict:
     look.expect(output["kind"] == "model", "kind: this step is about the model")
     verified = output["verified"]
     named = state.baseline["model"]
-    found, why = _looked_up(look, verified["id"], state.baseline["revision"] if named else None)
+    revision = state.baseline["revision"] if named else None
+    found, why = looked_up(lambda: world.model(verified["id"], revision))
     _flavor(look, output)
     if found is not None and output["parameters"] and found.get("parameters"):
         told = f"parameters: {output['parameters']}, and it has {found['parameters']}"
@@ -32,21 +32,8 @@ def model(state: State, output: Output, world: World) -> Verdict:
 def dataset(state: State, output: Output, world: World) -> Verdict:
     look = Look(state, world)
     look.expect(output["kind"] == "dataset", "kind: this step is about the data set")
-    try:
-        found, why = world.dataset(output["verified"]["id"]), ""
-    except Unavailable as error:
-        found, why = None, "" if isinstance(error, NotFound) else error.wrong
+    found, why = looked_up(lambda: world.dataset(output["verified"]["id"]))
     return _answer(look, output, state.baseline["dataset"], found, why)
-
-
-def _looked_up(look: Look, name: str, revision: str | None) -> tuple[Found | None, str]:
-    """What is known of a model, and why nothing is, where its source did not answer."""
-    try:
-        return look.world.model(name, revision), ""
-    except NotFound:
-        return None, ""
-    except Unavailable as error:
-        return None, error.wrong
 
 
 def _flavor(look: Look, output: Output) -> None:
